@@ -1,0 +1,1 @@
+"""Reward reasoning models on JAX: judges that think before they decide."""

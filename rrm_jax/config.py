@@ -1,0 +1,425 @@
+"""Every number of a run, as frozen dataclasses, one per component.
+
+A config file in `configs/` returns a nested mapping; `from_mapping` turns it
+into a `Job`. Unknown keys, wrong types and impossible values are errors which
+name the field and the nearest right name. Nothing else in the project reads a
+mapping: what a function needs, it takes as one of these types.
+"""
+
+import dataclasses
+import difflib
+import json
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal
+
+T = typing.TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+  """A Qwen2 decoder's shape; the field's usual letters in brackets."""
+
+  vocab_size: int  # V
+  embed_dim: int  # D
+  mlp_dim: int
+  num_layers: int  # L
+  num_heads: int  # H
+  num_kv_heads: int  # K
+  head_dim: int
+  rope_theta: float = 1e6
+  norm_eps: float = 1e-6
+  tied_embeddings: bool = False
+  compute_dtype: Literal["float32", "bfloat16"] = "float32"
+  remat: Literal["none", "full"] = "none"
+
+  def __post_init__(self) -> None:
+    if self.num_heads % self.num_kv_heads:
+      raise ValueError(
+        f"num_heads={self.num_heads} is no multiple of num_kv_heads="
+        f"{self.num_kv_heads}; each KV head serves a group of query heads"
+      )
+    if self.head_dim % 2:
+      raise ValueError(f"head_dim={self.head_dim} must be even for RoPE")
+
+
+@dataclasses.dataclass(frozen=True)
+class Mesh:
+  """How many devices along each mesh axis; one may be -1 for the rest."""
+
+  data: int = 1
+  fsdp: int = -1
+  tensor: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+  """Where comparisons come from.
+
+  `source` is "arithmetic" (the built-in verifiable task), "gsm8k" (verified
+  solution pairs), or a JSONL file. The remaining fields of the first group
+  shape the built-in task.
+  """
+
+  source: str = "arithmetic"
+  operators: str = "+-*"
+  min_terms: int = 1
+  max_terms: int = 14
+  num_train: int = 16_384
+  num_test: int = 1_024
+  # Prompts with more tokens are left out, named and counted.
+  max_prompt_tokens: int = 4_096
+
+
+@dataclasses.dataclass(frozen=True)
+class Template:
+  """How a comparison becomes a prompt.
+
+  `file` replaces the wording of the template by a file's. Without `thinking`
+  the judge answers at once (the paper's DirectJudge).
+  """
+
+  name: Literal["rrm", "arithmetic"] = "rrm"
+  file: str = ""
+  thinking: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+  """What the sampler draws from, and how far it may go.
+
+  Temperature 0 is greedy. `top_k=0`, `top_p=1` and `min_p=0` switch their
+  filters off. `thinking_budget` counts the tokens before the closing tag,
+  -1 means no limit but `max_new_tokens`.
+  """
+
+  max_new_tokens: int = 8_192
+  temperature: float = 1.0
+  top_k: int = 0
+  top_p: float = 1.0
+  min_p: float = 0.0
+  thinking_budget: int = -1
+
+  def __post_init__(self) -> None:
+    if self.temperature < 0:
+      raise ValueError(f"temperature={self.temperature} is negative")
+    if not 0 < self.top_p <= 1:
+      raise ValueError(f"top_p={self.top_p} is not in (0, 1]")
+    if not 0 <= self.min_p <= 1:
+      raise ValueError(f"min_p={self.min_p} is not in [0, 1]")
+    if self.top_k < 0 or self.max_new_tokens < 1:
+      raise ValueError(
+        f"top_k={self.top_k} must be at least 0 and "
+        f"max_new_tokens={self.max_new_tokens} at least 1"
+      )
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+  """AdamW with global-norm clipping and a schedule over a stage's updates."""
+
+  learning_rate: float = 1e-6
+  schedule: Literal["constant", "linear", "cosine"] = "constant"
+  warmup_steps: int = 0
+  final_fraction: float = 0.0
+  b1: float = 0.9
+  b2: float = 0.999
+  eps: float = 1e-8
+  weight_decay: float = 0.0
+  clip_norm: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+  """The clipped policy-gradient surrogate (DeepSeekMath, equation 3).
+
+  `std_normalized` divides advantages by the group's standard deviation.
+  `kl_coefficient` weighs the k3 estimate of the divergence from the stage's
+  starting weights; at 0 no reference is kept.
+  """
+
+  clip_low: float = 0.2
+  clip_high: float = 0.2
+  kl_coefficient: float = 0.0
+  std_normalized: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Traces:
+  """Reasoning of mixed quality for the built-in task's warm start.
+
+  The shares are of traces which work every step, stop early at a random
+  step, or do not reason at all; `noise` is the chance that a worked step
+  slips. With `thinking` false in the template, only the verdict is shown.
+  """
+
+  careful: float = 0.2
+  partial: float = 0.1
+  lazy: float = 0.7
+  noise: float = 0.06
+
+  def __post_init__(self) -> None:
+    shares = self.careful + self.partial + self.lazy
+    if abs(shares - 1) > 1e-9:
+      raise ValueError(f"careful + partial + lazy = {shares}, must be 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Gate:
+  """When a warm start may end: its worked steps are right often enough.
+
+  Every `every` steps, `comparisons` held-out prompts are sampled; the stage
+  ends at the first check where at least `step_accuracy` of the steps which
+  the model wrote are right.
+  """
+
+  every: int
+  step_accuracy: float
+  comparisons: int = 128
+
+
+@dataclasses.dataclass(frozen=True)
+class Sft:
+  """A supervised stage: next-token loss on completions.
+
+  `start` names an earlier stage, "" the job's `init_from`. `curriculum` gives
+  the largest difficulty shown in each equal part of the stage, () all.
+  """
+
+  steps: int
+  batch_size: int
+  optimizer: Optimizer
+  recipe: Literal["sft"] = "sft"
+  start: str = ""
+  template: Template = Template()
+  traces: Traces = Traces()
+  curriculum: tuple[int, ...] = ()
+  gate: Gate | None = None
+  microbatches: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Grpo:
+  """A stage of group-relative policy optimization on verdict rewards.
+
+  Each step judges `comparisons` (P) with `samples` (G) completions each and
+  makes `minibatches` optimizer updates, each accumulated over `microbatches`.
+  `labels="random"` replaces each label by a coin flip: the control.
+  """
+
+  steps: int
+  comparisons: int
+  samples: int
+  optimizer: Optimizer
+  sampling: Sampling
+  recipe: Literal["grpo"] = "grpo"
+  start: str = ""
+  template: Template = Template()
+  objective: Objective = Objective()
+  curriculum: tuple[int, ...] = ()
+  labels: Literal["given", "random"] = "given"
+  minibatches: int = 1
+  microbatches: int = 1
+
+  def __post_init__(self) -> None:
+    rows = self.comparisons * self.samples
+    if self.samples < 2:
+      raise ValueError(
+        f"samples={self.samples}: a group of one has no relative advantage"
+      )
+    if rows % (self.minibatches * self.microbatches):
+      raise ValueError(
+        f"comparisons x samples = {rows} rows do not split into minibatches="
+        f"{self.minibatches} of microbatches={self.microbatches}"
+      )
+
+
+Stage = Sft | Grpo
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+  """Every how many steps to save, which steps stay, how many others stay."""
+
+  every: int = 50
+  keep: int = 2
+  keep_steps: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+  """What the report at the end of a job measures, and on which weights.
+
+  The five roles name a stage ("rl") or one of its saved steps ("rl@15");
+  "" leaves the part of the report out.
+  """
+
+  before: str = ""
+  middle: str = ""
+  after: str = ""
+  control: str = ""
+  direct: str = ""
+  comparisons: int = 1_024
+  temperatures: tuple[float, ...] = (1.0, 0.6, 0.0)
+  votes: tuple[int, ...] = (1, 3, 5, 9, 15)
+  vote_comparisons: int = 512
+  budgets: tuple[int, ...] = ()
+  budget_comparisons: int = 512
+  batch_rows: int = 1_024
+  # Steps between evaluations while a stage runs; 0 for none.
+  every: int = 0
+  every_comparisons: int = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+  """A whole run: a model, its data, and stages one after the other.
+
+  `tokenizer` is "arithmetic", or a folder with a tokenizer, or the folder of
+  Qwen2's vocab.json and merges.txt. `init_from` is "" for random weights, or
+  a workdir whose last weights to start from.
+  """
+
+  name: str
+  model: Model
+  tokenizer: str
+  data: Data
+  stages: Mapping[str, Stage]
+  seed: int = 0
+  init_from: str = ""
+  mesh: Mesh = Mesh()
+  checkpoint: Checkpoint = Checkpoint()
+  evaluation: Evaluation = Evaluation()
+  rollouts_every: int = 10
+
+  def __post_init__(self) -> None:
+    seen: list[str] = []
+    for name, stage in self.stages.items():
+      if stage.start and stage.start not in seen:
+        raise ValueError(
+          f"stages.{name}.start={stage.start!r} is no earlier stage; "
+          f"earlier: {', '.join(seen) or 'none'}"
+        )
+      seen.append(name)
+
+
+def from_mapping(cls: type[T], mapping: Mapping, path: str = "config") -> T:
+  """Builds a dataclass from a nested mapping, strictly.
+
+  Args:
+    cls: The frozen dataclass to build.
+    mapping: Field names to values; lists serve for tuples.
+    path: Where the mapping stands in the whole, for messages.
+
+  Raises:
+    ValueError: a key is unknown or missing, a value has the wrong type, or
+      the values together make no sense. The message begins with the path.
+  """
+  hints = typing.get_type_hints(cls)
+  fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+  for key in mapping:
+    if key not in fields:
+      near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)
+      raise ValueError(
+        f"{path}.{key} is no field of {cls.__name__}; did you mean "
+        f"{path}.{near[0]}?"
+      )
+  missing = [
+    name
+    for name, field in fields.items()
+    if name not in mapping
+    and field.default is dataclasses.MISSING
+    and field.default_factory is dataclasses.MISSING
+  ]
+  if missing:
+    raise ValueError(
+      f"{path} lacks {', '.join(missing)}, which {cls.__name__} needs"
+    )
+  values = {
+    key: _convert(hints[key], value, f"{path}.{key}")
+    for key, value in mapping.items()
+  }
+  try:
+    return cls(**values)
+  except ValueError as error:
+    raise ValueError(f"{path}: {error}") from None
+
+
+def to_mapping(config: Any) -> dict:
+  """The nested dict of a config, ready for JSON; inverse of `from_mapping`."""
+  return json.loads(
+    json.dumps(
+      {
+        field.name: _plain(getattr(config, field.name))
+        for field in dataclasses.fields(config)
+      }
+    )
+  )
+
+
+def _plain(value: Any) -> Any:
+  if dataclasses.is_dataclass(value):
+    return to_mapping(value)
+  if isinstance(value, Mapping):
+    return {key: _plain(item) for key, item in value.items()}
+  return value
+
+
+def _convert(hint: Any, value: Any, path: str) -> Any:
+  """Checks `value` against the type `hint`, building what is nested."""
+  origin, args = typing.get_origin(hint), typing.get_args(hint)
+  if origin in (types.UnionType, typing.Union):
+    return _convert_union(args, value, path)
+  if origin is Literal:
+    if value not in args:
+      raise ValueError(f"{path}={value!r} is not one of {list(args)}")
+    return value
+  if origin is tuple:
+    if not isinstance(value, (list, tuple)):
+      raise _wrong_type(path, value, "a list")
+    return tuple(
+      _convert(args[0], item, f"{path}[{i}]") for i, item in enumerate(value)
+    )
+  if origin is Mapping:
+    if not isinstance(value, Mapping):
+      raise _wrong_type(path, value, "a group of fields")
+    return {
+      key: _convert(args[1], item, f"{path}.{key}")
+      for key, item in value.items()
+    }
+  if dataclasses.is_dataclass(hint):
+    if isinstance(value, typing.cast(type, hint)):
+      return value
+    if not isinstance(value, Mapping):
+      raise _wrong_type(path, value, "a group of fields")
+    return from_mapping(typing.cast(type, hint), value, path)
+  if hint is float and type(value) is int:
+    return float(value)
+  if type(value) is not hint:
+    raise _wrong_type(path, value, hint.__name__)
+  return value
+
+
+def _convert_union(args: tuple, value: Any, path: str) -> Any:
+  """`X | None`, or dataclasses told apart by their `recipe`."""
+  if value is None and types.NoneType in args:
+    return None
+  choices = [arg for arg in args if arg is not types.NoneType]
+  if len(choices) == 1:
+    return _convert(choices[0], value, path)
+  if isinstance(value, tuple(choices)):
+    return value
+  recipes = {typing.get_args(c.__annotations__["recipe"])[0]: c for c in choices}
+  if not isinstance(value, Mapping) or value.get("recipe") not in recipes:
+    found = value.get("recipe") if isinstance(value, Mapping) else value
+    raise ValueError(
+      f"{path}.recipe={found!r} is not one of {sorted(recipes)}"
+    )
+  return from_mapping(recipes[value["recipe"]], value, path)
+
+
+def _wrong_type(path: str, value: Any, wanted: str) -> ValueError:
+  return ValueError(
+    f"{path}={value!r} is {type(value).__name__}, must be {wanted}"
+  )

@@ -1,0 +1,106 @@
+"""The host's types: what a judge reads, and what it says.
+
+Text and plain values only; nothing here knows of arrays or imports jax.
+"""
+
+import dataclasses
+import enum
+from typing import Literal, NamedTuple
+
+Role = Literal["system", "user", "assistant"]
+
+
+class Message(NamedTuple):
+  """One turn of a conversation."""
+
+  role: Role
+  content: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+  """A query with two responses, and which of them is better if known.
+
+  Attributes:
+    uid: Names the comparison for ever: sampling seeds, presentation order and
+      caches derive from it, so it must be unique within a data set.
+    conversation: One or more turns; the last is the user's query.
+    responses: The two answers to it, in the data's own order.
+    label: 1 or 2, the better of `responses`; None where nobody has said.
+    subset: What the comparison counts towards in a report, "" for none.
+    source: Where it came from (file and line, or the task that made it).
+  """
+
+  uid: str
+  conversation: tuple[Message, ...]
+  responses: tuple[str, str]
+  label: int | None = None
+  subset: str = ""
+  source: str = ""
+
+  @property
+  def query(self) -> str:
+    """The last user turn."""
+    return self.conversation[-1].content
+
+
+class Invalid(enum.StrEnum):
+  """Why a judge's text carries no verdict."""
+
+  NO_CLOSING_TAG = "no closing tag"
+  NO_BOX = "no box"
+  WRONG_CONTENT = "wrong content"
+  TRUNCATED = "truncated"
+
+
+class Verdict(NamedTuple):
+  """Which assistant won, or why that cannot be said.
+
+  Attributes:
+    winner: 1 or 2; None when the text is invalid.
+    invalid: The reason, exactly when `winner` is None.
+  """
+
+  winner: int | None
+  invalid: Invalid | None = None
+
+  def unswapped(self, swapped: bool) -> "Verdict":
+    """The verdict in the data's order, if it was given in the other one."""
+    if self.winner is None or not swapped:
+      return self
+    return Verdict(3 - self.winner)
+
+
+class Finish(enum.StrEnum):
+  """How a completion ended."""
+
+  STOPPED = "stopped"  # wrote a stop token by itself
+  BUDGET = "budget"  # its thinking was cut and the closing text forced
+  LENGTH = "length"  # ran out of room
+
+
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+  """One sampled answer of a judge to one comparison.
+
+  Attributes:
+    uid: The comparison's.
+    sample_id: Which of the judge's votes this is, from 0.
+    swapped: Whether the judge saw the responses in reverse order.
+    verdict: In the data's order: a swap is already undone.
+    text: What the judge wrote, decoded, thinking included.
+    prompt_tokens: Length of what it read.
+    thinking_tokens: Tokens before the closing tag; all, if there is none.
+    completion_tokens: Tokens it wrote, thinking included.
+    finish: How it ended.
+  """
+
+  uid: str
+  sample_id: int
+  swapped: bool
+  verdict: Verdict
+  text: str
+  prompt_tokens: int
+  thinking_tokens: int
+  completion_tokens: int
+  finish: Finish

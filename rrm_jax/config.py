@@ -7,14 +7,11 @@ mapping: what a function needs, it takes as one of these types.
 """
 
 import dataclasses
-import difflib
-import json
-import types
-import typing
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-T = typing.TypeVar("T")
+from rrm_jax.mapping import from_mapping as from_mapping
+from rrm_jax.mapping import to_mapping as to_mapping
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,13 +180,14 @@ class Gate:
 class Sft:
   """A supervised stage: next-token loss on completions.
 
-  `start` names an earlier stage, "" the job's `init_from`. `curriculum` gives
-  the largest difficulty shown in each equal part of the stage, () all.
+  Rows are padded to `row_tokens`. `start` names an earlier stage, "" the job's
+  `init_from`. `curriculum` gives the largest difficulty shown in each equal part of the stage, () all.
   """
 
   steps: int
   batch_size: int
   optimizer: Optimizer
+  row_tokens: int = 4_096
   recipe: Literal["sft"] = "sft"
   start: str = ""
   template: Template = Template()
@@ -224,6 +222,13 @@ class Grpo:
 
   def __post_init__(self) -> None:
     rows = self.comparisons * self.samples
+    drawn = self.sampling
+    if drawn.temperature == 0 or drawn.top_k or drawn.top_p < 1 or drawn.min_p:
+      raise ValueError(
+        f"{drawn}: rollouts for training are drawn from the whole softmax at a "
+        "temperature above 0, which is what the learner recomputes; set "
+        "top_k=0, top_p=1, min_p=0"
+      )
     if self.samples < 2:
       raise ValueError(
         f"samples={self.samples}: a group of one has no relative advantage"
@@ -276,7 +281,8 @@ class Evaluation:
 class Job:
   """A whole run: a model, its data, and stages one after the other.
 
-  `tokenizer` is "arithmetic", or a folder with a tokenizer, or the folder of
+  `order` names the stages to run, one after the other; a stage that it leaves
+  out is not run. `tokenizer` is "arithmetic", or a folder with a tokenizer, or the folder of
   Qwen2's vocab.json and merges.txt. `init_from` is "" for random weights, or
   a workdir whose last weights to start from.
   """
@@ -286,6 +292,7 @@ class Job:
   tokenizer: str
   data: Data
   stages: Mapping[str, Stage]
+  order: tuple[str, ...]
   seed: int = 0
   init_from: str = ""
   mesh: Mesh = Mesh()
@@ -294,132 +301,15 @@ class Job:
   rollouts_every: int = 10
 
   def __post_init__(self) -> None:
-    seen: list[str] = []
-    for name, stage in self.stages.items():
-      if stage.start and stage.start not in seen:
+    for i, name in enumerate(self.order):
+      if name not in self.stages:
         raise ValueError(
-          f"stages.{name}.start={stage.start!r} is no earlier stage; "
-          f"earlier: {', '.join(seen) or 'none'}"
+          f"order names {name!r}, which is no stage; stages: "
+          f"{', '.join(self.stages)}"
         )
-      seen.append(name)
-
-
-def from_mapping(cls: type[T], mapping: Mapping, path: str = "config") -> T:
-  """Builds a dataclass from a nested mapping, strictly.
-
-  Args:
-    cls: The frozen dataclass to build.
-    mapping: Field names to values; lists serve for tuples.
-    path: Where the mapping stands in the whole, for messages.
-
-  Raises:
-    ValueError: a key is unknown or missing, a value has the wrong type, or
-      the values together make no sense. The message begins with the path.
-  """
-  hints = typing.get_type_hints(cls)
-  fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-  for key in mapping:
-    if key not in fields:
-      near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)
-      raise ValueError(
-        f"{path}.{key} is no field of {cls.__name__}; did you mean "
-        f"{path}.{near[0]}?"
-      )
-  missing = [
-    name
-    for name, field in fields.items()
-    if name not in mapping
-    and field.default is dataclasses.MISSING
-    and field.default_factory is dataclasses.MISSING
-  ]
-  if missing:
-    raise ValueError(
-      f"{path} lacks {', '.join(missing)}, which {cls.__name__} needs"
-    )
-  values = {
-    key: _convert(hints[key], value, f"{path}.{key}")
-    for key, value in mapping.items()
-  }
-  try:
-    return cls(**values)
-  except ValueError as error:
-    raise ValueError(f"{path}: {error}") from None
-
-
-def to_mapping(config: Any) -> dict:
-  """The nested dict of a config, ready for JSON; inverse of `from_mapping`."""
-  return json.loads(
-    json.dumps(
-      {
-        field.name: _plain(getattr(config, field.name))
-        for field in dataclasses.fields(config)
-      }
-    )
-  )
-
-
-def _plain(value: Any) -> Any:
-  if dataclasses.is_dataclass(value):
-    return to_mapping(value)
-  if isinstance(value, Mapping):
-    return {key: _plain(item) for key, item in value.items()}
-  return value
-
-
-def _convert(hint: Any, value: Any, path: str) -> Any:
-  """Checks `value` against the type `hint`, building what is nested."""
-  origin, args = typing.get_origin(hint), typing.get_args(hint)
-  if origin in (types.UnionType, typing.Union):
-    return _convert_union(args, value, path)
-  if origin is Literal:
-    if value not in args:
-      raise ValueError(f"{path}={value!r} is not one of {list(args)}")
-    return value
-  if origin is tuple:
-    if not isinstance(value, (list, tuple)):
-      raise _wrong_type(path, value, "a list")
-    return tuple(
-      _convert(args[0], item, f"{path}[{i}]") for i, item in enumerate(value)
-    )
-  if origin is Mapping:
-    if not isinstance(value, Mapping):
-      raise _wrong_type(path, value, "a group of fields")
-    return {
-      key: _convert(args[1], item, f"{path}.{key}")
-      for key, item in value.items()
-    }
-  if dataclasses.is_dataclass(hint):
-    if isinstance(value, typing.cast(type, hint)):
-      return value
-    if not isinstance(value, Mapping):
-      raise _wrong_type(path, value, "a group of fields")
-    return from_mapping(typing.cast(type, hint), value, path)
-  if hint is float and type(value) is int:
-    return float(value)
-  if type(value) is not hint:
-    raise _wrong_type(path, value, hint.__name__)
-  return value
-
-
-def _convert_union(args: tuple, value: Any, path: str) -> Any:
-  """`X | None`, or dataclasses told apart by their `recipe`."""
-  if value is None and types.NoneType in args:
-    return None
-  choices = [arg for arg in args if arg is not types.NoneType]
-  if len(choices) == 1:
-    return _convert(choices[0], value, path)
-  if isinstance(value, tuple(choices)):
-    return value
-  recipes = {typing.get_args(c.__annotations__["recipe"])[0]: c for c in choices}
-  if not isinstance(value, Mapping) or value.get("recipe") not in recipes:
-    found = value.get("recipe") if isinstance(value, Mapping) else value
-    raise ValueError(
-      f"{path}.recipe={found!r} is not one of {sorted(recipes)}"
-    )
-  return from_mapping(recipes[value["recipe"]], value, path)
-
-
-def _wrong_type(path: str, value: Any, wanted: str) -> ValueError:
-  return ValueError(
-    f"{path}={value!r} is {type(value).__name__}, must be {wanted}"
-  )
+      start = self.stages[name].start
+      if start and start not in self.order[:i]:
+        raise ValueError(
+          f"stages.{name}.start={start!r} does not run before it; order: "
+          f"{', '.join(self.order)}"
+        )

@@ -1,0 +1,1 @@
+"""One file per run that someone would start."""

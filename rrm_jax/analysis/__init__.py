@@ -1,0 +1,1 @@
+"""What judgements say about a judge: numbers, intervals and pictures."""

@@ -1,0 +1,105 @@
+"""Judgements against labels: what each is worth, comparison by comparison."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from rrm_jax.analysis import intervals
+from rrm_jax.records import Comparison, Judgement
+
+Comparisons = Mapping[str, Comparison] | Sequence[Comparison]
+
+
+def by_uid(comparisons: Comparisons) -> Mapping[str, Comparison]:
+  """The comparisons under their uids.
+
+  Raises:
+    ValueError: two comparisons share a uid.
+  """
+  if isinstance(comparisons, Mapping):
+    return comparisons
+  found: dict[str, Comparison] = {}
+  for comparison in comparisons:
+    other = found.setdefault(comparison.uid, comparison)
+    if other is not comparison:
+      raise ValueError(
+        f"two comparisons share the uid {comparison.uid!r} "
+        f"({_place(other)} and {_place(comparison)}); each needs its own"
+      )
+  return found
+
+
+def grouped(
+  judgements: Iterable[Judgement], comparisons: Mapping[str, Comparison]
+) -> dict[str, list[Judgement]]:
+  """The judgements of each comparison, in the order they came.
+
+  Raises:
+    ValueError: there are none, one is of an unknown comparison, or one is
+      there twice (it would count as two votes).
+  """
+  groups: dict[str, list[Judgement]] = {}
+  seen: set[tuple[str, int, bool]] = set()
+  for judgement in judgements:
+    uid = judgement.uid
+    if uid not in comparisons:
+      raise ValueError(
+        f"a judgement has uid {uid!r}, which is none of the "
+        f"{len(comparisons)} comparisons; give those that were judged"
+      )
+    key = (uid, judgement.sample_id, judgement.swapped)
+    if key in seen:
+      raise ValueError(
+        f"two judgements of uid {uid!r} have sample_id={judgement.sample_id} "
+        f"and swapped={judgement.swapped}; give each once, and runs with "
+        "different settings apart"
+      )
+    seen.add(key)
+    groups.setdefault(uid, []).append(judgement)
+  if not groups:
+    raise ValueError("there are no judgements to analyse")
+  return groups
+
+
+def points(
+  judgement: Judgement, comparison: Comparison, invalid: float
+) -> float:
+  """1 for the labelled response, 0 for the other, `invalid` for no verdict."""
+  if judgement.verdict.winner is None:
+    return invalid
+  return float(judgement.verdict.winner == comparison.label)
+
+
+def means(
+  groups: Mapping[str, Sequence[Judgement]],
+  comparisons: Mapping[str, Comparison],
+  invalid: float,
+) -> Float[np.ndarray, " labelled"]:
+  """Each labelled comparison's mean score, (labelled,).
+
+  Raises:
+    ValueError: `invalid`, what an answer without a verdict scores, is no share
+      of a point.
+  """
+  if not 0 <= invalid <= 1:
+    raise ValueError(f"invalid={invalid} must be in [0, 1]")
+  return np.array(
+    [
+      np.mean([points(judgement, comparisons[uid], invalid) for judgement in g])
+      for uid, g in groups.items()
+      if comparisons[uid].label is not None
+    ],
+    dtype=np.float64,
+  )
+
+
+def interval(values: Float[np.ndarray, " n"], name: str = "accuracy") -> dict:
+  """{name, low, high} of `values`, each None where there are none."""
+  if not values.size:
+    return {name: None, "low": None, "high": None}
+  return intervals.bootstrap(values).as_dict(name)
+
+
+def _place(comparison: Comparison) -> str:
+  return comparison.source or "no source given"

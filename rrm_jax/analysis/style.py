@@ -1,0 +1,191 @@
+"""How pictures look: colours, direct labels, and the file they end up in."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Annotation
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from rrm_jax.analysis.roles import LABELS
+
+INK, FAINT, GRID = "#333333", "#767676", "#E4E4E4"
+# Okabe & Ito's palette, told apart with any colour vision; its yellow is too
+# pale for a line on white.
+_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_ROLE_COLOURS = {
+  "before": "#E69F00",
+  "middle": "#56B4E9",
+  "after": "#0072B2",
+  "control": "#CC79A7",
+  "direct": "#D55E00",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+  """A curve's label and colour."""
+
+  label: str
+  colour: str
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+  """A look for each name: a role's own, else the next colour unused."""
+  names = list(names)
+  colours = {n: _ROLE_COLOURS[n] for n in names if n in _ROLE_COLOURS}
+  free = [c for c in _PALETTE if c not in colours.values()] or [INK]
+  others = [name for name in names if name not in colours]
+  colours |= {name: free[i % len(free)] for i, name in enumerate(others)}
+  return {name: Look(LABELS.get(name, name), colours[name]) for name in names}
+
+
+def figure(width: float, height: float) -> Figure:
+  """An empty figure of this size in inches, on the Agg canvas."""
+  layout = ConstrainedLayoutEngine(
+    w_pad=0.1, h_pad=0.1, wspace=0.04, hspace=0.06
+  )
+  made = Figure(figsize=(width, height), dpi=200, layout=layout)
+  FigureCanvasAgg(made)
+  return made
+
+
+def dress(axes: Axes, title: str, xlabel: str) -> None:
+  """Title, x label, faint horizontal grid, no box."""
+  axes.set_title(
+    title, loc="left", fontsize=12, fontweight="bold", color=INK, pad=10
+  )
+  axes.set_xlabel(xlabel, fontsize=11, color=INK)
+  axes.grid(axis="y", color=GRID, linewidth=0.8)
+  axes.set_axisbelow(True)
+  axes.spines[["top", "right", "left"]].set_visible(False)
+  axes.spines["bottom"].set_color(FAINT)
+  axes.tick_params(axis="y", length=0, labelsize=10, labelcolor=INK)
+  axes.tick_params(axis="x", color=FAINT, labelsize=10, labelcolor=INK)
+
+
+def line(
+  axes: Axes,
+  points: Sequence[tuple[float, float]],
+  band: Sequence[tuple[float, float, float]],
+  look: Look,
+  *,
+  joined: bool,
+  dots: bool,
+) -> Annotation:
+  """Draws a curve with its (x, low, high) band, and labels it at its end."""
+  x, y = zip(*points, strict=True)
+  if joined and len(band) > 1:
+    at, low, high = zip(*band, strict=True)
+    axes.fill_between(at, low, high, color=look.colour, alpha=0.15, linewidth=0)
+  elif band:
+    at, low, high = zip(*band, strict=True)
+    axes.vlines(at, low, high, color=look.colour, alpha=0.35, linewidth=3)
+  axes.plot(
+    x,
+    y,
+    color=look.colour,
+    linewidth=2 if joined else 0,
+    marker="o" if dots or len(x) == 1 or not joined else "",
+    markersize=5,
+    markeredgecolor="white",
+    markeredgewidth=0.7,
+    solid_capstyle="round",
+    clip_on=False,
+    zorder=3,
+  )
+  return _label(axes, look, x[-1], y[-1], leader=True)
+
+
+def counting_axis(axes: Axes) -> None:
+  """Whole numbers from 0."""
+  axes.set_ylim(bottom=0)
+  axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+
+
+def accuracy_axis(axes: Axes, lowest: float) -> Annotation:
+  """Percentages from 40 (or lower, if need be) to 100, with a chance line."""
+  axes.set_ylim(min(0.4, lowest - 0.02), 1.005)
+  axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+  axes.axhline(0.5, color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+  look = Look("chance", FAINT)
+  return _label(axes, look, axes.get_xlim()[1], 0.5, leader=False)
+
+
+def save(made: Figure, path: str | pathlib.Path) -> None:
+  """Writes the PNG, after moving apart the end labels that would overlap."""
+  made.draw_without_rendering()
+  for axes in made.axes:
+    _spread(axes)
+  made.savefig(path, format="png", facecolor="white")
+
+
+def _label(
+  axes: Axes, look: Look, x: float, y: float, *, leader: bool
+) -> Annotation:
+  """The name in the right margin, a dotted leader from the curve's end."""
+  dotted = {
+    "arrowstyle": "-",
+    "linestyle": ":",
+    "color": look.colour,
+    "relpos": (0, 0.6),
+    "shrinkA": 2,
+    "shrinkB": 4,
+  }
+  return axes.annotate(
+    look.label,
+    xy=(x, y),
+    xytext=(1.025, y),
+    textcoords=axes.get_yaxis_transform(),
+    fontsize=10.5,
+    color=look.colour,
+    fontweight="bold" if leader else "normal",
+    va="center_baseline",
+    annotation_clip=False,
+    arrowprops=dotted if leader else None,
+  )
+
+
+def _spread(axes: Axes) -> None:
+  """Moves end labels up or down by as little as keeps them apart."""
+  labels = [text for text in axes.texts if isinstance(text, Annotation)]
+  labels.sort(key=lambda label: label.xyann[1])
+  to_pixels = axes.transData.transform
+  wanted = [float(to_pixels((0, label.xyann[1]))[1]) for label in labels]
+  gap = 1.25 * 10.5 * axes.figure.dpi / 72
+  bottom, top = axes.bbox.y0, axes.bbox.y1
+  for label, pixel in zip(
+    labels, spread(wanted, gap, bottom, top), strict=True
+  ):
+    y = axes.transData.inverted().transform((0, pixel))[1]
+    label.set_position((label.xyann[0], float(y)))
+
+
+def spread(
+  wanted: Sequence[float], gap: float, low: float, high: float
+) -> list[float]:
+  """The places nearest to the rising `wanted` that are `gap` apart.
+
+  Neighbours that collide form a block around their mean (least squares, by
+  pooling adjacent violators); blocks are then kept within [low, high] while
+  there is room.
+  """
+  blocks: list[list[float]] = []  # of wanted place less its rank's offset
+  for rank, place in enumerate(wanted):
+    blocks.append([place - rank * gap])
+    while len(blocks) > 1 and _mean(blocks[-2]) > _mean(blocks[-1]):
+      last = blocks.pop()
+      blocks[-1].extend(last)
+  places = [_mean(block) for block in blocks for _ in block]
+  room = max(low, high - (len(wanted) - 1) * gap)
+  return [
+    min(max(place, low), room) + rank * gap for rank, place in enumerate(places)
+  ]
+
+
+def _mean(values: Sequence[float]) -> float:
+  return sum(values) / len(values)

@@ -1,0 +1,92 @@
+"""The device's types: what moves between sampler and learner.
+
+Letters: P comparisons (prompts), G samples of each, N = P * G rows, T tokens.
+
+Law of alignment: entry t of every per-token array describes token t, and
+`logprobs[:, t] = log p(token t | tokens < t)`. Nothing is ever shifted, and
+no mask is derived from a token's id.
+
+Rows are compact: the prompt starts at column 0, the completion follows its
+last token directly, padding comes last. So a token's column is its position,
+and causal order alone keeps padding out of what a token attends to.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+from jaxtyping import Array, Bool, Float, Int32, UInt32
+
+Params = dict[str, Any]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Prompts:
+  """What to complete.
+
+  Attributes:
+    tokens: Ids, padded on the right.
+    length: Tokens of each prompt, at least 1.
+    prompt_id: With the sample's number, names a row's random stream.
+    active: False for rows that only fill up a batch.
+  """
+
+  tokens: Int32[Array, "P Tp"]
+  length: Int32[Array, " P"]
+  prompt_id: UInt32[Array, " P"]
+  active: Bool[Array, " P"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Rollout:
+  """Prompts with their completions; the G samples of a prompt are adjacent.
+
+  Attributes:
+    tokens: Prompt and completion, compact.
+    prompt_length: Tokens of the prompt.
+    length: Tokens of prompt and completion.
+    logprobs: Of the distribution that was sampled, 0 where not `sampled`.
+    sampled: Drawn from the model by the sampler, stop tokens included.
+    forced: Written by the thinking budget, not by the model.
+    stopped: The row ended with a stop token, not for want of room.
+  """
+
+  tokens: Int32[Array, "N T"]
+  prompt_length: Int32[Array, " N"]
+  length: Int32[Array, " N"]
+  logprobs: Float[Array, "N T"]
+  sampled: Bool[Array, "N T"]
+  forced: Bool[Array, "N T"]
+  stopped: Bool[Array, " N"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class LearnerBatch:
+  """What an update needs of N rows.
+
+  Attributes:
+    tokens: Prompt and completion, compact.
+    sampled: The tokens that carry loss.
+    logprobs: The sampler's, at the time of sampling.
+    reference_logprobs: The reference model's; zeros where it is not used.
+    advantages: One per row.
+  """
+
+  tokens: Int32[Array, "N T"]
+  sampled: Bool[Array, "N T"]
+  logprobs: Float[Array, "N T"]
+  reference_logprobs: Float[Array, "N T"]
+  advantages: Float[Array, " N"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+  """All that training changes; with the config, all that a resume needs."""
+
+  step: Int32[Array, ""]
+  params: Params
+  opt_state: Any

@@ -1,0 +1,1 @@
+"""Host code: where comparisons come from."""

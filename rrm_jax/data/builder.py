@@ -1,0 +1,211 @@
+"""Writes the built-in task to disk once, and reads it back by index.
+
+The files are ArrayRecord, written and read by TensorFlow Datasets without
+TensorFlow, so that any TFDS user can open them too. A set's folder is named
+after everything that shapes it: another seed or width is another folder.
+"""
+
+import contextlib
+import functools
+import hashlib
+import io
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.utils import tqdm_utils
+
+from rrm_jax import config
+from rrm_jax.data import arithmetic
+from rrm_jax.records import Comparison, Message
+
+_TEXTS = ("uid", "query", "response_1", "response_2", "subset")
+_SPLITS: tuple[arithmetic.Split, ...] = ("train", "test")
+_REMEMBERED = 65_536
+
+
+class ArithmeticComparisons(tfds.core.GeneratorBasedBuilder):
+  """The arithmetic task's comparisons, in the order of their index."""
+
+  # Raise it whenever `arithmetic.comparison` draws something else.
+  VERSION = tfds.core.Version("1.0.0")
+  # TFDS looks for checksums of downloads beside the code; there are none, and
+  # its way of finding the code needs a package which it does not require.
+  code_path = None
+
+  def __init__(self, task: config.Data, seed: int, data_dir: Path):
+    self._task = task
+    self._seed = seed
+    super().__init__(data_dir=data_dir, file_format="array_record")
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    texts = {name: tfds.features.Text() for name in _TEXTS}
+    return tfds.core.DatasetInfo(
+      builder=self,
+      description=self.__doc__,
+      features=tfds.features.FeaturesDict({**texts, "label": np.int64}),
+      disable_shuffling=True,
+    )
+
+  def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
+    del dl_manager  # nothing is downloaded
+    return {
+      split: self._generate_examples(split, count)
+      for split, count in _counts(self._task).items()
+    }
+
+  def _generate_examples(
+    self, split: arithmetic.Split, count: int
+  ) -> Iterator[tuple[int, dict]]:
+    for index in range(count):
+      row = arithmetic.comparison(self._task, self._seed, split, index)
+      yield (
+        index,
+        {
+          "uid": row.uid,
+          "query": row.query,
+          "response_1": row.responses[0],
+          "response_2": row.responses[1],
+          "label": row.label,
+          "subset": row.subset,
+        },
+      )
+
+
+class Stored:
+  """A split on disk, read one comparison at a time.
+
+  What was read is remembered, up to a bound: decoding a record takes TFDS a
+  tenth of a millisecond, which adds up over a warm start's epochs.
+  """
+
+  def __init__(self, rows: Sequence[dict]):
+    self._length = len(rows)
+    self._read = functools.lru_cache(maxsize=_REMEMBERED)(
+      lambda index: _comparison(rows[index])
+    )
+
+  def __len__(self) -> int:
+    return self._length
+
+  def __getitem__(self, index: int) -> Comparison:
+    if not 0 <= index < self._length:
+      raise IndexError(f"index {index} is not in 0..{self._length - 1}")
+    return self._read(index)
+
+
+def prepare(task: config.Data, seed: int, folder: Path) -> None:
+  """Writes both splits below `folder`, unless they are there.
+
+  The set is written beside its place and moved there in one step, so that a
+  crash leaves nothing that is read later, and processes which prepare the
+  same set at once all end with a whole one.
+
+  Raises:
+    ValueError: the task's fields make no sense, or `folder` is a file.
+  """
+  place = _place(task, seed, folder)
+  if place.is_dir():
+    return
+  staging = Path(folder) / f".incomplete-{uuid.uuid4().hex}"
+  try:
+    staging.mkdir(parents=True)
+  except (FileExistsError, NotADirectoryError):
+    raise ValueError(
+      f"{folder} is not a folder; give one to write data to"
+    ) from None
+  try:
+    with _quiet():
+      ArithmeticComparisons(task, seed, staging).download_and_prepare(
+        download_dir=staging / "downloads",
+        download_config=tfds.download.DownloadConfig(try_download_gcs=False),
+      )
+    shutil.rmtree(staging / "downloads")
+    try:
+      staging.rename(place)
+    except OSError:
+      if not place.is_dir():  # else another process was first
+        raise
+  finally:
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def load(
+  task: config.Data, seed: int, split: arithmetic.Split, folder: Path
+) -> Stored:
+  """Opens a split which `prepare` wrote with the same arguments.
+
+  Raises:
+    ValueError: it was not written, or has not all its comparisons.
+  """
+  place = _place(task, seed, folder)
+  if not place.is_dir():
+    raise ValueError(
+      f"{place} does not exist; write it with builder.prepare(task, seed, "
+      "folder) and the same arguments"
+    )
+  builder = ArithmeticComparisons(task, seed, place)
+  count = _counts(task)[split]
+  info = builder.info.splits.get(split)
+  if info is None or info.num_examples != count:
+    found = 0 if info is None else info.num_examples
+    raise ValueError(
+      f"{place} has {found} comparisons in split {split!r}, not {count}; "
+      "delete it and prepare it again"
+    )
+  return Stored(builder.as_data_source(split))
+
+
+def _comparison(row: Mapping[str, Any]) -> Comparison:
+  """A record as TFDS gives it, with texts as bytes, made ours again."""
+  uid, query, first, second, subset = (row[name].decode() for name in _TEXTS)
+  return Comparison(
+    uid=uid,
+    conversation=(Message("user", query),),
+    responses=(first, second),
+    label=int(row["label"]),
+    subset=subset,
+    source=arithmetic.SOURCE,
+  )
+
+
+def _counts(task: config.Data) -> dict[arithmetic.Split, int]:
+  counts = dict(zip(_SPLITS, (task.num_train, task.num_test), strict=True))
+  for split, count in counts.items():
+    if count < 1:
+      raise ValueError(f"data.num_{split}={count} must be at least 1")
+  return counts
+
+
+def _place(task: config.Data, seed: int, folder: Path) -> Path:
+  """The set's folder: readable at the front, unmistakable at the end."""
+  shape: dict[str, str | int] = {
+    "operators": task.operators,
+    "min_terms": task.min_terms,
+    "max_terms": task.max_terms,
+    "num_train": task.num_train,
+    "num_test": task.num_test,
+    "seed": seed,
+    "version": str(ArithmeticComparisons.VERSION),
+  }
+  digest = hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:16]
+  return Path(folder) / (
+    f"arithmetic-{task.min_terms}to{task.max_terms}-seed{seed}-{digest}"
+  )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+  """Without TFDS's progress bars and its talk of a download."""
+  shown = tqdm_utils._active
+  tqdm_utils.display_progress_bar(enable=False)
+  try:
+    with contextlib.redirect_stdout(io.StringIO()):
+      yield
+  finally:
+    tqdm_utils.display_progress_bar(enable=shown)

@@ -1,0 +1,1 @@
+"""Device code: the Qwen2 decoder, its cache and its checkpoints."""

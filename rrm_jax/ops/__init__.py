@@ -1,0 +1,1 @@
+"""Device code: the array functions that models and losses are made of."""

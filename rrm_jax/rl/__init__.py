@@ -1,0 +1,1 @@
+"""Device code: advantages, losses and the learner."""

@@ -1,0 +1,1 @@
+"""Device code: prefill, the decode loop and its thinking budgets."""

@@ -1,0 +1,187 @@
+"""Meshes, axis rules, and the way of arrays between hosts and devices.
+
+The only file that knows there may be several processes. Each process of a job
+does the same host work on the same global batch (text is cheap beside the
+model), so the only traffic between hosts is what XLA's collectives make.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jaxtyping import PyTree
+
+from rrm_jax import config
+
+MESH_AXES = ("data", "fsdp", "tensor")
+MeshAxes = str | tuple[str, ...] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class AxisRules:
+  """Which mesh axes each logical axis is cut along; None keeps it whole.
+
+  The fields are all the logical axes there are. A name that is none of them
+  raises, where a rule table would replicate the array silently.
+  """
+
+  batch: MeshAxes = ("data", "fsdp")
+  length: MeshAxes = None
+  layers: MeshAxes = None
+  embed: MeshAxes = "fsdp"
+  mlp: MeshAxes = "tensor"
+  heads: MeshAxes = "tensor"
+  kv_heads: MeshAxes = "tensor"
+  head_dim: MeshAxes = None
+  vocab: MeshAxes = "tensor"
+
+  def spec(self, axes: tuple[str | None, ...]) -> PartitionSpec:
+    """The partition of an array with these logical axes.
+
+    Raises:
+      ValueError: an axis is unknown, or two would be cut along one mesh axis.
+    """
+    rules = dataclasses.asdict(self)
+    for axis in axes:
+      if axis is not None and axis not in rules:
+        raise ValueError(
+          f"{axis!r} is no logical axis; known: {', '.join(rules)}"
+        )
+    parts = [None if axis is None else rules[axis] for axis in axes]
+    used = [m for p in parts if p for m in ((p,) if isinstance(p, str) else p)]
+    if len(set(used)) < len(used):
+      raise ValueError(f"axes {axes} use a mesh axis twice: {used}")
+    return PartitionSpec(*parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+  """A mesh with rules for cutting arrays over it; hashable, so static."""
+
+  mesh: jax.sharding.Mesh
+  rules: AxisRules = AxisRules()
+
+  def named(self, *axes: str | None) -> NamedSharding:
+    """The sharding of an array with these logical axes."""
+    return NamedSharding(self.mesh, self.rules.spec(axes))
+
+  @property
+  def replicated(self) -> NamedSharding:
+    """A whole copy on every device."""
+    return NamedSharding(self.mesh, PartitionSpec())
+
+  def constrain(self, x: jax.Array, *axes: str | None) -> jax.Array:
+    """Tells the compiler how to cut an intermediate array."""
+    return jax.lax.with_sharding_constraint(x, self.named(*axes))
+
+  def shardings(self, logical: PyTree, shapes: PyTree) -> PyTree:
+    """Shardings for a tree, checked against its shapes.
+
+    Args:
+      logical: Tuples of axis names, one per array.
+      shapes: The arrays, or their `jax.ShapeDtypeStruct`.
+
+    Raises:
+      ValueError: an array cannot be cut evenly; names it, its dimension and
+        the number of devices.
+    """
+
+    def one(path: tuple, axes: tuple, x: Any) -> NamedSharding:
+      sharding = self.named(*axes)
+      for dim, (axis, part) in enumerate(zip(axes, sharding.spec, strict=True)):
+        names = (part,) if isinstance(part, str) else part or ()
+        count = math.prod(self.mesh.shape[name] for name in names)
+        if x.shape[dim] % count:
+          raise ValueError(
+            f"{jax.tree_util.keystr(path)} of shape {x.shape}: {axis}="
+            f"{x.shape[dim]} does not divide into {count} parts along mesh "
+            f"axes {names}; choose another mesh or pad the model"
+          )
+      return sharding
+
+    return jax.tree_util.tree_map_with_path(
+      one, logical, shapes, is_leaf=lambda x: isinstance(x, tuple)
+    )
+
+  @property
+  def batch_parts(self) -> int:
+    """Into how many parts the batch is cut: rows come in multiples of it."""
+    axes = self.rules.batch
+    names = (axes,) if isinstance(axes, str) else axes or ()
+    return math.prod(self.mesh.shape[name] for name in names)
+
+
+def layout(cfg: config.Mesh) -> Layout:
+  """The mesh that a config asks for, over all devices of all processes.
+
+  Raises:
+    ValueError: the axes do not multiply to the number of devices.
+  """
+  sizes = [cfg.data, cfg.fsdp, cfg.tensor]
+  count = jax.device_count()
+  if sizes.count(-1) > 1:
+    raise ValueError(f"mesh {cfg}: at most one axis may be -1")
+  if -1 in sizes:
+    known = math.prod(size for size in sizes if size != -1)
+    sizes[sizes.index(-1)] = count // known
+  if math.prod(sizes) != count:
+    raise ValueError(
+      f"mesh {dict(zip(MESH_AXES, sizes, strict=True))} needs "
+      f"{math.prod(sizes)} devices, there are {count}; set config.mesh"
+    )
+  # Explicit axes are the default of make_mesh; this code wants the compiler
+  # to choose what is not said.
+  return Layout(
+    jax.make_mesh(
+      tuple(sizes), MESH_AXES, axis_types=(AxisType.Auto,) * len(sizes)
+    )
+  )
+
+
+def put(tree: PyTree, shardings: PyTree) -> PyTree:
+  """Host arrays, equal on every process, as global arrays."""
+
+  def one(x: Any, sharding: NamedSharding) -> jax.Array:
+    x = np.asarray(x)
+    return jax.make_array_from_callback(x.shape, sharding, lambda i: x[i])
+
+  if isinstance(shardings, NamedSharding):
+    sharding = shardings
+    return jax.tree.map(lambda x: one(x, sharding), tree)
+  return jax.tree.map(one, tree, shardings)
+
+
+def fetch(tree: PyTree) -> PyTree:
+  """Global arrays as host arrays, whole on every process."""
+  if jax.process_count() == 1:
+    return jax.device_get(tree)
+  return multihost_utils.process_allgather(tree, tiled=True)
+
+
+def key(seed: int, *folds: int) -> jax.Array:
+  """A random key from a seed and what is folded into it, on every device."""
+  with jax.transfer_guard("allow"):
+    result = jax.random.key(seed)
+    for fold in folds:
+      result = jax.random.fold_in(result, fold)
+  return result
+
+
+def initialize(coordinator: str, processes: int, process: int) -> None:
+  """Joins the processes of a job; with no coordinator, there is only this one.
+
+  On TPU VMs and on SLURM, coordinator="auto" finds the others by itself.
+  """
+  if coordinator == "auto":
+    jax.distributed.initialize()
+  elif coordinator:
+    jax.distributed.initialize(coordinator, processes, process)
+
+
+def is_lead() -> bool:
+  """Whether this process writes the files that are written once."""
+  return jax.process_index() == 0

@@ -1,0 +1,1 @@
+"""Host code: tokens, templates, verdicts and rewards."""

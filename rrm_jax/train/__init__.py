@@ -1,0 +1,1 @@
+"""Recipes: one file each, each a short typed training step."""

@@ -1,0 +1,79 @@
+"""Supervised training on judgements that somebody wrote.
+
+The warm start of the built-in task: traces of mixed quality, standing for a
+distilled base model that can reason but judges badly. Loss on the completion
+alone, the stop token included.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rrm_jax import config, sharding
+from rrm_jax.batches import LearnerBatch, TrainState
+from rrm_jax.data import arithmetic
+from rrm_jax.judge import request
+from rrm_jax.records import Comparison
+from rrm_jax.rl import learner
+from rrm_jax.train.run import Run, StepReport
+
+
+def step(
+  run: Run, stage: config.Sft, state: TrainState, index: int
+) -> tuple[TrainState, StepReport]:
+  """One update on a batch of prompts with their completions."""
+  with run.timer("data"):
+    comparisons: Sequence[Comparison] = run.data[index]
+    batch: LearnerBatch = _batch(run, stage, comparisons, index)
+  with run.timer("learn"):
+    state, metrics = learner.update(
+      state,
+      sharding.put(batch, run.layout.named("batch")),
+      cfg=run.model,
+      objective=None,
+      chain=run.chain,
+      temperature=1.0,
+      layout=run.layout,
+      microbatches=stage.microbatches,
+    )
+    metrics = sharding.fetch(metrics)
+  bad_rows = metrics.pop("bad_rows")
+  figures = {name: float(value) for name, value in metrics.items()}
+  return state, StepReport(
+    figures, bad_rows, [c.uid for c in comparisons], []
+  )
+
+
+def _batch(
+  run: Run, stage: config.Sft, comparisons: Sequence[Comparison], index: int
+) -> LearnerBatch:
+  """Compact rows of `row_tokens` columns, as host arrays.
+
+  Raises:
+    ValueError: a row does not fit.
+  """
+  shape = (len(comparisons), stage.row_tokens)
+  tokens, sampled = np.zeros(shape, np.int32), np.zeros(shape, bool)
+  completions = run.tokenizer.encode_batch(
+    [_completion(stage, c, run.seed + index) for c in comparisons]
+  )
+  for i, comparison in enumerate(comparisons):
+    prompt = request(comparison, False, run.tokenizer, stage.template).tokens
+    row = [*prompt, *completions[i], run.tokenizer.stop_ids[0]]
+    if len(row) > stage.row_tokens:
+      raise ValueError(
+        f"{comparison.uid}: prompt and completion are {len(row)} tokens, "
+        f"row_tokens={stage.row_tokens}; raise stages.{run.name}.row_tokens"
+      )
+    tokens[i, : len(row)] = row
+    sampled[i, len(prompt) : len(row)] = True
+  zeros = np.zeros(shape, np.float32)
+  return LearnerBatch(
+    tokens, sampled, zeros, zeros, np.ones(len(comparisons), np.float32)
+  )
+
+
+def _completion(stage: config.Sft, comparison: Comparison, seed: int) -> str:
+  if stage.template.thinking:
+    return arithmetic.trace(comparison, stage.traces, seed)
+  return arithmetic.verdict_only(comparison)

@@ -1,0 +1,69 @@
+"""The config that a workdir belongs to: one workdir, one run."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from rrm_jax import config
+
+_CONFIG = "config.json"
+
+
+def write_config(workdir: Path, job: config.Job) -> None:
+  """Writes the job's config into its workdir, in one step.
+
+  Raises:
+    ValueError: another config is already there; lists what differs.
+  """
+  path = workdir / _CONFIG
+  if path.exists():
+    there, here = (
+      config.to_mapping(read_config(workdir)),
+      config.to_mapping(job),
+    )
+    if there != here:
+      lines = "\n".join(_differences(there, here, "config"))
+      raise ValueError(
+        f"{path} is of another run:\n{lines}\nchoose another --workdir, or "
+        f"delete {workdir}"
+      )
+    return
+  workdir.mkdir(parents=True, exist_ok=True)
+  half = path.with_suffix(".json.tmp")
+  with half.open("w") as file:
+    json.dump(config.to_mapping(job), file, indent=2)
+    file.write("\n")
+    file.flush()
+    os.fsync(file.fileno())
+  half.replace(path)
+
+
+def read_config(workdir: Path) -> config.Job:
+  """The config of the run in a workdir.
+
+  Raises:
+    ValueError: the file is missing, is no JSON, or is no `Job`.
+  """
+  path = workdir / _CONFIG
+  try:
+    mapping = json.loads(path.read_text())
+  except FileNotFoundError:
+    raise ValueError(
+      f"{path} does not exist; is {workdir} a workdir?"
+    ) from None
+  except ValueError as error:
+    raise ValueError(f"{path} is no JSON: {error}") from None
+  return config.from_mapping(config.Job, mapping, str(path))
+
+
+def _differences(there: Any, here: Any, path: str) -> list[str]:
+  """One line per field whose values differ."""
+  if not (isinstance(there, dict) and isinstance(here, dict)):
+    return [] if there == here else [f"  {path}: {there!r} there, {here!r} now"]
+  lines = []
+  for key in list(there) + [key for key in here if key not in there]:
+    lines += _differences(
+      there.get(key, "absent"), here.get(key, "absent"), f"{path}.{key}"
+    )
+  return lines

@@ -1,0 +1,34 @@
+"""What holds for every test: eight CPU devices, and checked annotations."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Read when jax makes its CPU devices, so set before anything imports it.
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XLA_FLAGS"] = " ".join(
+  [
+    os.environ.get("XLA_FLAGS", ""),
+    "--xla_force_host_platform_device_count=8",
+  ]
+).strip()
+
+import jaxtyping  # noqa: E402
+
+# Shapes and types of every annotated function are checked, here only.
+jaxtyping.install_import_hook("rrm_jax", "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+  """The folder of real data: tokenizers, benchmarks, released results."""
+  folder = os.environ.get("RRM_SHARED")
+  if not folder:
+    pytest.skip(
+      "RRM_SHARED is not set: it names the folder with the shared real data"
+    )
+  path = Path(folder)
+  if not path.is_dir():
+    pytest.fail(f"RRM_SHARED={folder} is no folder")
+  return path

@@ -1,0 +1,319 @@
+"""Checkpoints come back bit for bit, or say why not."""
+
+import logging
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import NamedSharding, PartitionSpec
+
+from rrm_jax import config
+from rrm_jax.checkpoint import Checkpoints
+
+ROOT = Path(__file__).parent.parent
+AUTO = (jax.sharding.AxisType.Auto,) * 2
+
+
+def sharding_of(shape, *axes):
+  mesh = jax.make_mesh(shape, ("x", "y"), axis_types=AUTO)
+  return NamedSharding(mesh, PartitionSpec(*axes))
+
+
+def state_of(seed, sharding=None):
+  """A state of several dtypes, filled with random bits."""
+  rng = np.random.default_rng(seed)
+  place = sharding or sharding_of((8, 1))
+
+  def bits(shape, dtype):
+    raw = rng.bytes(int(np.prod(shape)) * jnp.dtype(dtype).itemsize)
+    array = np.frombuffer(raw, jnp.dtype(dtype)).reshape(shape)
+    sharding = place if len(shape) == 2 else sharding_of((8, 1))
+    return jax.device_put(array, sharding)
+
+  return {
+    "params": {
+      "w": bits((64, 16), jnp.float32),
+      "h": bits((16, 8), jnp.bfloat16),
+    },
+    "opt_state": (bits((64, 16), jnp.int32), {"count": bits((), jnp.int32)}),
+    "mask": bits((16,), jnp.uint8),
+  }
+
+
+def abstract_of(state, sharding=None):
+  return jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(
+      x.shape, x.dtype, sharding=sharding if x.ndim == 2 else x.sharding
+    ),
+    state,
+  )
+
+
+def assert_same_bits(one, other):
+  assert jax.tree.structure(one) == jax.tree.structure(other)
+  for x, y in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+    assert x.dtype == y.dtype
+    assert np.asarray(x).tobytes() == np.asarray(y).tobytes()
+
+
+def keeper(folder, every=1, keep=2, keep_steps=()):
+  return Checkpoints(folder, config.Checkpoint(every, keep, keep_steps))
+
+
+def saved(folder, *steps):
+  """A folder with checkpoints of the states `state_of(step)`."""
+  with keeper(folder, keep=len(steps)) as checkpoints:
+    for step in steps:
+      checkpoints.save(step, state_of(step))
+  return folder
+
+
+@pytest.mark.parametrize(
+  "target", [((4, 2), "x", "y"), ((2, 4), "y"), ((1, 8),)]
+)
+def test_round_trip_into_other_shardings(tmp_path, target):
+  state = state_of(0, sharding_of((2, 4), "y", "x"))
+  with keeper(tmp_path) as checkpoints:
+    checkpoints.save(7, state)
+  wanted = sharding_of(target[0], *target[1:])
+  step, restored = keeper(tmp_path).restore(abstract_of(state, wanted))
+  assert step == 7
+  assert_same_bits(state, restored)
+  assert restored["params"]["w"].sharding == wanted
+
+
+def test_nothing_is_made_before_the_first_save(tmp_path):
+  with keeper(tmp_path / "none") as checkpoints:
+    assert checkpoints.steps() == []
+    assert checkpoints.restore(state_of(0)) is None
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_parameters_alone(tmp_path):
+  saved(tmp_path, 3)
+  wanted = {"params": state_of(3)["params"]}
+  step, restored = keeper(tmp_path).restore(wanted, partial=True)
+  assert step == 3
+  assert_same_bits(wanted, restored)
+
+
+def test_saving_survives_donation(tmp_path):
+  """The next update may reuse the buffers while the save is under way."""
+  update = jax.jit(lambda x: x * 3 + 1, donate_argnums=0)
+  x = jax.device_put(jnp.arange(4_194_304, dtype=jnp.int32).reshape(2048, -1))
+  with keeper(tmp_path, keep=4) as checkpoints:
+    for step in range(4):
+      checkpoints.save(step, {"x": x})
+      for _ in range(3):
+        x = update(x)
+    expected = np.arange(4_194_304, dtype=np.int32).reshape(2048, -1)
+    for step in range(4):
+      _, restored = checkpoints.restore({"x": x}, step)
+      np.testing.assert_array_equal(restored["x"], expected)
+      expected = ((expected * 3 + 1) * 3 + 1) * 3 + 1
+
+
+def test_retention_keeps_newest_named_and_last(tmp_path):
+  with keeper(tmp_path, every=10, keep=2, keep_steps=(5, 20)) as checkpoints:
+    due = [step for step in range(48) if checkpoints.due(step, 47)]
+    assert due == [0, 5, 10, 20, 30, 40, 47]
+    for step in due:
+      checkpoints.save(step, state_of(step))
+    checkpoints.wait()
+    assert checkpoints.steps() == [5, 20, 40, 47]
+  step, restored = keeper(tmp_path).restore(state_of(0), step=20)
+  assert_same_bits(restored, state_of(20))
+  assert not (tmp_path / "deleted").exists()
+
+
+def test_the_same_step_is_saved_once(tmp_path):
+  with keeper(saved(tmp_path, 4)) as checkpoints:
+    assert checkpoints.restore(state_of(0))[0] == 4
+    written = (tmp_path / "4").stat().st_ctime_ns
+    checkpoints.save(4, state_of(4))
+  assert (tmp_path / "4").stat().st_ctime_ns == written
+
+
+def test_rewinding_removes_the_abandoned_steps(tmp_path):
+  with keeper(saved(tmp_path, 10, 20, 30)) as checkpoints:
+    assert checkpoints.restore(state_of(0), step=10)[0] == 10
+    checkpoints.save(20, state_of(99))
+    assert checkpoints.restore(state_of(0))[0] == 20
+  assert keeper(tmp_path).steps() == [10, 20]
+  assert_same_bits(keeper(tmp_path).restore(state_of(0))[1], state_of(99))
+
+
+def largest(folder):
+  files = [path for path in folder.rglob("*") if path.is_file()]
+  return max(files, key=lambda path: path.stat().st_size)
+
+
+def truncate(folder):
+  path = largest(folder)
+  path.write_bytes(path.read_bytes()[:-40])
+
+
+def flip_bit(folder):
+  path = largest(folder)
+  data = bytearray(path.read_bytes())
+  data[len(data) // 2] ^= 4
+  path.write_bytes(data)
+
+
+def garble(name):
+  def damage(folder):
+    (folder / name).write_text('{"leaves": [1, ')
+
+  return damage
+
+
+def other_shape(folder):
+  """A flipped bit in the table must not pass for another model."""
+  path = folder / "leaves" / "metadata"
+  text = path.read_text()
+  assert '"shape": [64, 16]' in text
+  path.write_text(text.replace('"shape": [64, 16]', '"shape": [64, 17]'))
+
+
+DAMAGES = {
+  "truncated array": truncate,
+  "missing array": lambda folder: largest(folder).unlink(),
+  "missing arrays": lambda folder: shutil.rmtree(folder / "state"),
+  "flipped bit": flip_bit,
+  "garbage table": garble("leaves/metadata"),
+  "garbage tree": garble("state/_METADATA"),
+  "garbage manifest": garble("state/manifest.ocdbt"),
+  "garbage step": garble("_CHECKPOINT_METADATA"),
+  "another shape": other_shape,
+  "no commit marker": lambda folder: (folder / "commit_success.txt").unlink(),
+  "empty": lambda folder: (shutil.rmtree(folder), folder.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, caplog, damage):
+  saved(tmp_path, 1, 2)
+  DAMAGES[damage](tmp_path / "2")
+  with keeper(tmp_path) as checkpoints, caplog.at_level(logging.WARNING):
+    step, restored = checkpoints.restore(state_of(0))
+    assert step == 1
+    assert_same_bits(restored, state_of(1))
+    assert f"DAMAGED CHECKPOINT {tmp_path / '2'}" in caplog.text
+    # The run goes on, and writes the same step anew.
+    checkpoints.save(2, state_of(2))
+  assert keeper(tmp_path).restore(state_of(0))[0] == 2
+  with pytest.raises(ValueError, match="no whole checkpoint"):
+    DAMAGES[damage](tmp_path / "2")
+    keeper(tmp_path).restore(state_of(0), step=2)
+
+
+def test_all_damaged(tmp_path):
+  saved(tmp_path, 1, 2)
+  for step in "12":
+    truncate(tmp_path / step)
+  with pytest.raises(ValueError, match="no whole checkpoint") as error:
+    keeper(tmp_path).restore(state_of(0))
+  assert str(tmp_path / "1") in str(error.value)
+  assert str(tmp_path / "2") in str(error.value)
+
+
+def test_every_flipped_bit_of_a_small_file_is_harmless(tmp_path):
+  """Whatever one byte of a checkpoint says, restored states are right."""
+  state = {"x": jnp.arange(6.0), "step": jnp.int32(5)}
+  with keeper(tmp_path / "good") as checkpoints:
+    checkpoints.save(5, state)
+  rng = np.random.default_rng(0)
+  files = sorted(p for p in (tmp_path / "good").rglob("*") if p.is_file())
+  found = 0
+  for path in files:
+    bad = tmp_path / "bad"
+    shutil.copytree(tmp_path / "good", bad)
+    data = bytearray(path.read_bytes())
+    if data:
+      data[rng.integers(len(data))] ^= 1 << rng.integers(8)
+    (bad / path.relative_to(tmp_path / "good")).write_bytes(data)
+    try:
+      assert_same_bits(keeper(bad).restore(state)[1], state)
+    except ValueError:
+      found += 1
+    shutil.rmtree(bad)
+  assert found >= 3
+
+
+def test_another_model_is_no_damage(tmp_path):
+  saved(tmp_path, 1, 2)
+  wide = state_of(0)
+  wide["params"]["w"] = jnp.zeros((64, 32))
+  with pytest.raises(ValueError, match=r"params/w .*\[64, 16\].*\[64, 32\]"):
+    keeper(tmp_path).restore(wide)
+  half = state_of(0)
+  half["params"]["w"] = half["params"]["w"].astype(jnp.float16)
+  with pytest.raises(ValueError, match=r"params/w .*float32.*float16"):
+    keeper(tmp_path).restore(half)
+  more = state_of(0) | {"more": jnp.zeros(2)}
+  with pytest.raises(ValueError, match="no array more"):
+    keeper(tmp_path).restore(more)
+  with pytest.raises(ValueError, match="holds mask"):
+    less = state_of(0)
+    del less["mask"]
+    keeper(tmp_path).restore(less)
+
+
+def test_unknown_step(tmp_path):
+  with pytest.raises(ValueError, match=r"no step 9, only \[1, 2\]"):
+    keeper(saved(tmp_path, 1, 2)).restore(state_of(0), step=9)
+
+
+def test_impossible_settings(tmp_path):
+  with pytest.raises(ValueError, match=r"every=0"):
+    keeper(tmp_path, every=0)
+
+
+# Every array of step s is full of s.
+_SAVE_FOREVER = """
+import sys
+from pathlib import Path
+import jax.numpy as jnp
+from rrm_jax import config
+from rrm_jax.checkpoint import Checkpoints
+first = int(sys.argv[2])
+with Checkpoints(Path(sys.argv[1]), config.Checkpoint(1, 2)) as checkpoints:
+  for step in range(first, first + 100_000):
+    checkpoints.save(step, {str(i): jnp.full(50_000, step) for i in range(4)})
+    print(step, flush=True)
+"""
+
+
+def test_kill_nine_at_any_moment(tmp_path):
+  rng = np.random.default_rng(1)
+  abstract = {str(i): jnp.zeros(50_000, jnp.int32) for i in range(4)}
+  first, restored_steps = 0, []
+  for _ in range(4):
+    process = subprocess.Popen(
+      [sys.executable, "-c", _SAVE_FOREVER, str(tmp_path), str(first)],
+      stdout=subprocess.PIPE,
+      text=True,
+      cwd=ROOT,
+    )
+    with process:
+      for _ in range(3):
+        assert process.stdout.readline()
+      time.sleep(rng.uniform(0, 0.1))
+      process.send_signal(signal.SIGKILL)
+    with keeper(tmp_path) as checkpoints:
+      for step in checkpoints.steps():
+        _, state = checkpoints.restore(abstract, step)
+        for x in state.values():
+          assert (np.asarray(x) == step).all()
+      newest, _ = checkpoints.restore(abstract)
+    restored_steps.append(newest)
+    assert newest >= first + 1  # save(n) waits for n - 1
+    first = newest + 1
+  assert restored_steps == sorted(set(restored_steps))

@@ -1,0 +1,1 @@
+"""Programs around a run: conversion, data and inspection."""

@@ -141,12 +141,10 @@ class Checkpoints:
         raise
       # What a reader meets in damaged files cannot be listed.
       except Exception as error:
-        failures.append(f"{path}: {type(error).__name__}: {error}")
+        # The reader's messages run on for pages; their beginning says it.
+        failures.append(f"{path}: {type(error).__name__}: {str(error)[:400]}")
         logging.warning(
-          "DAMAGED CHECKPOINT %s skipped (%s: %s); trying the one before it",
-          path,
-          type(error).__name__,
-          error,
+          "DAMAGED CHECKPOINT, trying the one before it: %s", failures[-1]
         )
         continue
       self._whole.add(number)

@@ -181,7 +181,8 @@ class Sft:
   """A supervised stage: next-token loss on completions.
 
   Rows are padded to `row_tokens`. `start` names an earlier stage, "" the job's
-  `init_from`. `curriculum` gives the largest difficulty shown in each equal part of the stage, () all.
+  `init_from`. `curriculum` gives the largest difficulty shown in each equal
+  part of the stage, () all.
   """
 
   steps: int
@@ -256,8 +257,10 @@ class Checkpoint:
 class Evaluation:
   """What the report at the end of a job measures, and on which weights.
 
-  The five roles name a stage ("rl") or one of its saved steps ("rl@15");
-  "" leaves the part of the report out.
+  Votes are cast by the first three roles, budgets tried on "before" and
+  "after", each at the first of the temperatures. The five roles name a stage
+  ("rl") or one of its saved steps ("rl@15"); "" leaves that part of the report
+  out.
   """
 
   before: str = ""
@@ -266,6 +269,7 @@ class Evaluation:
   control: str = ""
   direct: str = ""
   comparisons: int = 1_024
+  max_new_tokens: int = 8_192
   temperatures: tuple[float, ...] = (1.0, 0.6, 0.0)
   votes: tuple[int, ...] = (1, 3, 5, 9, 15)
   vote_comparisons: int = 512
@@ -282,9 +286,9 @@ class Job:
   """A whole run: a model, its data, and stages one after the other.
 
   `order` names the stages to run, one after the other; a stage that it leaves
-  out is not run. `tokenizer` is "arithmetic", or a folder with a tokenizer, or the folder of
-  Qwen2's vocab.json and merges.txt. `init_from` is "" for random weights, or
-  a workdir whose last weights to start from.
+  out is not run. `tokenizer` is "arithmetic", or a folder with a tokenizer, or
+  the folder of Qwen2's vocab.json and merges.txt. `init_from` is "" for random
+  weights, or a workdir whose last weights to start from.
   """
 
   name: str

@@ -182,6 +182,13 @@ def initialize(coordinator: str, processes: int, process: int) -> None:
     jax.distributed.initialize(coordinator, processes, process)
 
 
+def any_process(flag: bool) -> bool:
+  """Whether any process says so; all get the same answer."""
+  if jax.process_count() == 1:
+    return flag
+  return bool(multihost_utils.process_allgather(np.array(flag)).any())
+
+
 def is_lead() -> bool:
   """Whether this process writes the files that are written once."""
   return jax.process_index() == 0

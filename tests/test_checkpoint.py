@@ -17,13 +17,29 @@ from jax.sharding import NamedSharding, PartitionSpec
 from rrm_jax import config
 from rrm_jax.checkpoint import Checkpoints
 
+# When one array cannot be read, Orbax closes its event loop while the reads of
+# the others are under way, and each complains to nobody when it ends.
+pytestmark = pytest.mark.filterwarnings(
+  "ignore:Exception ignored in. None:pytest.PytestUnraisableExceptionWarning"
+)
+
 ROOT = Path(__file__).parent.parent
 AUTO = (jax.sharding.AxisType.Auto,) * 2
+
+
+@pytest.fixture(autouse=True)
+def stray_reads_end_here():
+  yield
+  time.sleep(0.05)
 
 
 def sharding_of(shape, *axes):
   mesh = jax.make_mesh(shape, ("x", "y"), axis_types=AUTO)
   return NamedSharding(mesh, PartitionSpec(*axes))
+
+
+# Noise does not compress, so these bytes stand in a file as they are.
+WITNESS = np.random.default_rng(0).integers(0, 256, 1024, np.uint8)
 
 
 def state_of(seed, sharding=None):
@@ -43,7 +59,7 @@ def state_of(seed, sharding=None):
       "h": bits((16, 8), jnp.bfloat16),
     },
     "opt_state": (bits((64, 16), jnp.int32), {"count": bits((), jnp.int32)}),
-    "mask": bits((16,), jnp.uint8),
+    "mask": jax.device_put(WITNESS, sharding_of((8, 1))),
   }
 
 
@@ -150,21 +166,34 @@ def test_rewinding_removes_the_abandoned_steps(tmp_path):
   assert_same_bits(keeper(tmp_path).restore(state_of(0))[1], state_of(99))
 
 
-def largest(folder):
-  files = [path for path in folder.rglob("*") if path.is_file()]
-  return max(files, key=lambda path: path.stat().st_size)
+def array_files(folder):
+  files = [path for path in (folder / "state").rglob("d/*") if path.is_file()]
+  assert files
+  return files
 
 
 def truncate(folder):
-  path = largest(folder)
-  path.write_bytes(path.read_bytes()[:-40])
+  for path in array_files(folder):
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def remove_arrays(folder):
+  for path in array_files(folder):
+    path.unlink()
 
 
 def flip_bit(folder):
-  path = largest(folder)
-  data = bytearray(path.read_bytes())
-  data[len(data) // 2] ^= 4
-  path.write_bytes(data)
+  """Damages the arrays' own bytes, wherever they were put."""
+  found = 0
+  needle = WITNESS.tobytes()
+  for path in array_files(folder):
+    data = bytearray(path.read_bytes())
+    place = data.find(needle)
+    if place >= 0:
+      found += 1
+      data[place + 100] ^= 4
+      path.write_bytes(data)
+  assert found
 
 
 def garble(name):
@@ -184,15 +213,13 @@ def other_shape(folder):
 
 DAMAGES = {
   "truncated array": truncate,
-  "missing array": lambda folder: largest(folder).unlink(),
-  "missing arrays": lambda folder: shutil.rmtree(folder / "state"),
+  "missing arrays": remove_arrays,
+  "missing folder": lambda folder: shutil.rmtree(folder / "state"),
   "flipped bit": flip_bit,
   "garbage table": garble("leaves/metadata"),
   "garbage tree": garble("state/_METADATA"),
   "garbage manifest": garble("state/manifest.ocdbt"),
-  "garbage step": garble("_CHECKPOINT_METADATA"),
   "another shape": other_shape,
-  "no commit marker": lambda folder: (folder / "commit_success.txt").unlink(),
   "empty": lambda folder: (shutil.rmtree(folder), folder.mkdir()),
 }
 
@@ -205,13 +232,29 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, caplog, damage):
     step, restored = checkpoints.restore(state_of(0))
     assert step == 1
     assert_same_bits(restored, state_of(1))
-    assert f"DAMAGED CHECKPOINT {tmp_path / '2'}" in caplog.text
+    assert "DAMAGED CHECKPOINT" in caplog.text
+    assert str(tmp_path / "2") in caplog.text
     # The run goes on, and writes the same step anew.
     checkpoints.save(2, state_of(2))
   assert keeper(tmp_path).restore(state_of(0))[0] == 2
   with pytest.raises(ValueError, match="no whole checkpoint"):
     DAMAGES[damage](tmp_path / "2")
     keeper(tmp_path).restore(state_of(0), step=2)
+
+
+@pytest.mark.parametrize("name", ["commit_success.txt", "_CHECKPOINT_METADATA"])
+def test_verified_arrays_need_no_marker(tmp_path, name):
+  """A folder gets its name when it is whole; the rest is decoration."""
+  saved(tmp_path, 1, 2)
+  (tmp_path / "2" / name).unlink()
+  (tmp_path / "1" / name).write_text("{")
+  with keeper(tmp_path) as checkpoints:
+    step, restored = checkpoints.restore(state_of(0))
+    assert step == 2
+    assert_same_bits(restored, state_of(2))
+    checkpoints.save(3, state_of(3))
+    checkpoints.wait()
+    assert checkpoints.steps() == [2, 3]
 
 
 def test_all_damaged(tmp_path):
@@ -295,7 +338,7 @@ def test_kill_nine_at_any_moment(tmp_path):
   rng = np.random.default_rng(1)
   abstract = {str(i): jnp.zeros(50_000, jnp.int32) for i in range(4)}
   first, restored_steps = 0, []
-  for _ in range(4):
+  for _ in range(3):
     process = subprocess.Popen(
       [sys.executable, "-c", _SAVE_FOREVER, str(tmp_path), str(first)],
       stdout=subprocess.PIPE,

@@ -69,7 +69,7 @@ def summary(
   }
 
 
-def _mean(values: Sequence[float]) -> float:
+def _mean(values: Sequence[int]) -> float:
   return round(float(np.mean(values)), 4)
 
 

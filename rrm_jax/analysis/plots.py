@@ -95,7 +95,9 @@ def _single(
 def _learning(axes: Axes, curves: Curves) -> None:
   style.dress(axes, "Held-out accuracy during training", "training step")
   _lines(axes, curves, "step", "accuracy", dots=False)
-  axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+  axes.xaxis.set_major_locator(
+    MaxNLocator(nbins=7, integer=True, min_n_ticks=1)
+  )
   _accuracy_axis(axes, curves)
 
 
@@ -150,7 +152,9 @@ def _columns(
   placed: dict[str, list[dict]] = {}
   for i, (name, rows) in enumerate(curves.items()):
     aside = (i - (len(curves) - 1) / 2) * min(0.14, 0.6 / len(curves))
-    places = {subset: at + aside for at, subset in enumerate(subsets)}
+    places: dict[str, style.Number | None] = {
+      subset: at + aside for at, subset in enumerate(subsets)
+    }
     placed |= _placed({name: rows}, places)
   _lines(axes, placed, "place", y, joined=False)
   axes.set_xticks(range(len(subsets)), subsets, rotation=30, ha="right")
@@ -158,7 +162,7 @@ def _columns(
 
 
 def _placed(
-  curves: Curves, places: Mapping[str, float | None]
+  curves: Curves, places: Mapping[str, style.Number | None]
 ) -> dict[str, list[dict]]:
   """The rows with their subset's place on the x axis, from left to right."""
   return {

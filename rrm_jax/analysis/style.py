@@ -13,6 +13,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from rrm_jax.analysis.roles import LABELS
 
+Number = int | float
+
 INK, FAINT, GRID = "#333333", "#767676", "#E4E4E4"
 # Okabe & Ito's palette, told apart with any colour vision; its yellow is too
 # pale for a line on white.
@@ -44,7 +46,7 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
   return {name: Look(LABELS.get(name, name), colours[name]) for name in names}
 
 
-def figure(width: float, height: float) -> Figure:
+def figure(width: Number, height: Number) -> Figure:
   """An empty figure of this size in inches, on the Agg canvas."""
   layout = ConstrainedLayoutEngine(
     w_pad=0.1, h_pad=0.1, wspace=0.04, hspace=0.06
@@ -70,8 +72,8 @@ def dress(axes: Axes, title: str, xlabel: str) -> None:
 
 def line(
   axes: Axes,
-  points: Sequence[tuple[float, float]],
-  band: Sequence[tuple[float, float, float]],
+  points: Sequence[tuple[Number, Number]],
+  band: Sequence[tuple[Number, Number, Number]],
   look: Look,
   *,
   joined: bool,
@@ -107,7 +109,7 @@ def counting_axis(axes: Axes) -> None:
   axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
 
 
-def accuracy_axis(axes: Axes, lowest: float) -> Annotation:
+def accuracy_axis(axes: Axes, lowest: Number) -> Annotation:
   """Percentages from 40 (or lower, if need be) to 100, with a chance line."""
   axes.set_ylim(min(0.4, lowest - 0.02), 1.005)
   axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -125,7 +127,7 @@ def save(made: Figure, path: str | pathlib.Path) -> None:
 
 
 def _label(
-  axes: Axes, look: Look, x: float, y: float, *, leader: bool
+  axes: Axes, look: Look, x: Number, y: Number, *, leader: bool
 ) -> Annotation:
   """The name in the right margin, a dotted leader from the curve's end."""
   dotted = {
@@ -166,15 +168,15 @@ def _spread(axes: Axes) -> None:
 
 
 def spread(
-  wanted: Sequence[float], gap: float, low: float, high: float
-) -> list[float]:
+  wanted: Sequence[Number], gap: Number, low: Number, high: Number
+) -> list[Number]:
   """The places nearest to the rising `wanted` that are `gap` apart.
 
   Neighbours that collide form a block around their mean (least squares, by
   pooling adjacent violators); blocks are then kept within [low, high] while
   there is room.
   """
-  blocks: list[list[float]] = []  # of wanted place less its rank's offset
+  blocks: list[list[Number]] = []  # of wanted place less its rank's offset
   for rank, place in enumerate(wanted):
     blocks.append([place - rank * gap])
     while len(blocks) > 1 and _mean(blocks[-2]) > _mean(blocks[-1]):
@@ -187,5 +189,5 @@ def spread(
   ]
 
 
-def _mean(values: Sequence[float]) -> float:
+def _mean(values: Sequence[Number]) -> float:
   return sum(values) / len(values)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from rrm_jax.analysis.roles import LABELS
 
+Number = int | float
+
 WIDTH = 80
 _NAME = 16  # columns of a row's name
 
@@ -112,7 +114,7 @@ def _length(models: Mapping[str, Mapping]) -> list[str]:
   return _tables(title, heads, rows, 14)
 
 
-def _wall(phases: Mapping[str, float | None]) -> list[str]:
+def _wall(phases: Mapping[str, Number | None]) -> list[str]:
   seconds = {name: s for name, s in phases.items() if s is not None}
   if not seconds:
     return []
@@ -185,15 +187,15 @@ def _interval(run: Mapping | None) -> str:
   return f"{_percent(run['accuracy'])} [{low}, {high}]"
 
 
-def _percent(share: float | None) -> str:
+def _percent(share: Number | None) -> str:
   return "-" if share is None else f"{100 * share:.1f}"
 
 
-def _number(value: float | None, form: str) -> str:
+def _number(value: Number | None, form: str) -> str:
   return "-" if value is None else form.format(value)
 
 
-def _seconds(value: float) -> str:
+def _seconds(value: Number) -> str:
   if value < 60:
     return f"{value:.1f} s"
   minutes, seconds = divmod(round(value), 60)

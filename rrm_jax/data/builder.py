@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core.utils import tqdm_utils
 
 from rrm_jax import config
 from rrm_jax.data import arithmetic
@@ -112,6 +111,7 @@ def prepare(task: config.Data, seed: int, folder: Path) -> None:
   place = _place(task, seed, folder)
   if place.is_dir():
     return
+  arithmetic.comparison(task, seed, "train", 0)  # refuses before it writes
   staging = Path(folder) / f".incomplete-{uuid.uuid4().hex}"
   try:
     staging.mkdir(parents=True)
@@ -120,7 +120,9 @@ def prepare(task: config.Data, seed: int, folder: Path) -> None:
       f"{folder} is not a folder; give one to write data to"
     ) from None
   try:
-    with _quiet():
+    tfds.disable_progress_bar()
+    # TFDS prints of a download, whatever its settings.
+    with contextlib.redirect_stdout(io.StringIO()):
       ArithmeticComparisons(task, seed, staging).download_and_prepare(
         download_dir=staging / "downloads",
         download_config=tfds.download.DownloadConfig(try_download_gcs=False),
@@ -197,15 +199,3 @@ def _place(task: config.Data, seed: int, folder: Path) -> Path:
   return Path(folder) / (
     f"arithmetic-{task.min_terms}to{task.max_terms}-seed{seed}-{digest}"
   )
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-  """Without TFDS's progress bars and its talk of a download."""
-  shown = tqdm_utils._active
-  tqdm_utils.display_progress_bar(enable=False)
-  try:
-    with contextlib.redirect_stdout(io.StringIO()):
-      yield
-  finally:
-    tqdm_utils.display_progress_bar(enable=shown)

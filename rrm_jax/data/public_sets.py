@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rrm_jax.data import readers, stable_hash
-from rrm_jax.records import Comparison, Message
+from rrm_jax.records import Comparison
 
 FOLDER_VARIABLE = "RRM_SHARED"
 

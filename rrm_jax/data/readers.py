@@ -195,7 +195,9 @@ def _message(turn: Any, name: str) -> Message:
     )
   if "content" not in turn:
     raise ValueError(f"{name}.content is missing")
-  return Message(role, _text(turn["content"], f"{name}.content"))
+  return Message(
+    typing.cast(Role, role), _text(turn["content"], f"{name}.content")
+  )
 
 
 def _responses(

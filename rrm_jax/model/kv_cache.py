@@ -6,17 +6,15 @@ before it is seen. The buffer is carried whole through the scan over layers
 and written in place, which keeps decoding free of copies.
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from rrm_jax import config
+from rrm_jax.batches import pytree
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@pytree
 class KVCache:
   """L layers, B rows, K KV heads, S slots, D per head."""
 

@@ -13,8 +13,9 @@ and, when there is one, the whole KV cache.
 Letters: B rows, T tokens, S keys, D width, H heads, K KV heads, V vocabulary.
 """
 
-import functools
-from typing import Any
+import math
+from collections.abc import Callable
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +29,18 @@ from rrm_jax.model.kv_cache import KVCache
 from rrm_jax.ops.attention import attend
 from rrm_jax.ops.rope import rope
 from rrm_jax.sharding import Layout
+
+
+def _param(
+  module: nn.Module,
+  name: str,
+  init: Callable,
+  axes: tuple[str, ...],
+  shape: tuple[int, ...],
+) -> jax.Array:
+  """A parameter with named axes: f32, and boxed with the names at init."""
+  made = module.param(name, nn.with_partitioning(init, axes), shape)
+  return cast(jax.Array, made)
 
 
 class Linear(nn.Module):
@@ -45,21 +58,24 @@ class Linear(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
+    """x to x W + b."""
     batch, inner = x.shape[: -self.contracted], x.shape[-self.contracted :]
-    fan_in = int(functools.reduce(lambda a, b: a * b, inner))
-    kernel = self.param(
+    fan_in = math.prod(inner)
+    kernel = _param(
+      self,
       "kernel",
-      nn.with_partitioning(nn.initializers.normal(fan_in**-0.5), self.axes),
+      nn.initializers.normal(fan_in**-0.5),
+      self.axes,
       (*inner, *self.features),
-    ).astype(x.dtype)
-    y = x.reshape(-1, fan_in) @ kernel.reshape(fan_in, -1)
+    )
+    y = x.reshape(-1, fan_in) @ kernel.astype(x.dtype).reshape(fan_in, -1)
     y = y.reshape(*batch, *self.features)
     if self.biased:
-      bias = self.param(
+      bias = _param(
+        self,
         "bias",
-        nn.with_partitioning(
-          nn.initializers.zeros, self.axes[self.contracted :]
-        ),
+        nn.initializers.zeros,
+        self.axes[self.contracted :],
         self.features,
       )
       y += bias.astype(x.dtype)
@@ -73,10 +89,9 @@ class RMSNorm(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    scale = self.param(
-      "scale",
-      nn.with_partitioning(nn.initializers.ones, ("embed",)),
-      (x.shape[-1],),
+    """Each token's vector, normed."""
+    scale = _param(
+      self, "scale", nn.initializers.ones, ("embed",), (x.shape[-1],)
     )
     wide = x.astype(jnp.float32)
     wide *= jax.lax.rsqrt(jnp.mean(wide**2, -1, keepdims=True) + self.eps)
@@ -97,6 +112,7 @@ class Attention(nn.Module):
     positions: jax.Array,
     mask: jax.Array,
   ) -> tuple[jax.Array, KVCache | None]:
+    """What each token gathers, and the cache with these tokens."""
     cfg = self.cfg
     heads, kv_heads = (
       (cfg.num_heads, cfg.head_dim),
@@ -127,6 +143,7 @@ class MLP(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
+    """Each token's vector, transformed on its own."""
     inner, axes = (self.cfg.mlp_dim,), ("embed", "mlp")
     gate = Linear(inner, axes, name="gate")(x)
     up = Linear(inner, axes, name="up")(x)
@@ -148,6 +165,7 @@ class Block(nn.Module):
     positions: jax.Array,
     mask: jax.Array,
   ) -> tuple[tuple[jax.Array, KVCache | None, jax.Array], None]:
+    """The carry after this layer; the second result is scan's and unused."""
     x, cache, layer = carry
     with jax.named_scope("attention"):
       y, cache = Attention(self.cfg, name="attention")(
@@ -181,18 +199,21 @@ class Decoder(nn.Module):
     mask: jax.Array,
     cache: KVCache | None,
   ) -> tuple[jax.Array, KVCache | None]:
+    """Hidden states after the final norm, and the cache."""
     cfg = self.cfg
-    embedding = self.param(
+    embedding = _param(
+      self,
       "embedding",
-      nn.with_partitioning(nn.initializers.normal(0.02), ("vocab", "embed")),
+      nn.initializers.normal(0.02),
+      ("vocab", "embed"),
       (cfg.vocab_size, cfg.embed_dim),
     )
     if not cfg.tied_embeddings:
-      self.param(
+      _param(
+        self,
         "unembedding",
-        nn.with_partitioning(
-          nn.initializers.normal(cfg.embed_dim**-0.5), ("embed", "vocab")
-        ),
+        nn.initializers.normal(cfg.embed_dim**-0.5),
+        ("embed", "vocab"),
         (cfg.embed_dim, cfg.vocab_size),
       )
     x = embedding[tokens].astype(cfg.compute_dtype)
@@ -279,8 +300,11 @@ def forward(
   else:
     assert valid is None, "rows with a cache are compact"
     mask = positions[:, :, None] >= jnp.arange(cache.slots)
-  return Decoder(cfg, layout).apply(
-    {"params": params}, tokens, positions, mask, cache
+  return cast(
+    tuple[jax.Array, KVCache | None],
+    Decoder(cfg, layout).apply(
+      {"params": params}, tokens, positions, mask, cache
+    ),
   )
 
 

@@ -37,9 +37,7 @@ def logprobs(
   targets = jnp.pad(targets, (0, pad)).reshape(chunks, rows)
   with jax.named_scope("logprobs"):
     out, entropy = _chunked(hidden, unembedding, targets, 1.0 / temperature)
-  return out.reshape(-1)[:num], jax.lax.stop_gradient(
-    entropy.reshape(-1)[:num]
-  )
+  return out.reshape(-1)[:num], jax.lax.stop_gradient(entropy.reshape(-1)[:num])
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
@@ -49,15 +47,19 @@ def _chunked(
   return _forward(hidden, unembedding, targets, scale)[0]
 
 
-def _logits(hidden: jax.Array, unembedding: jax.Array, scale: float):  # noqa: ANN202
+def _logits(
+  hidden: jax.Array, unembedding: jax.Array, scale: float
+) -> jax.Array:
   return scale * jnp.dot(
     hidden, unembedding, preferred_element_type=jnp.float32
   )
 
 
-def _forward(hidden, unembedding, targets, scale):  # type: ignore[no-untyped-def]
-  def chunk(_, xs):  # type: ignore[no-untyped-def]
-    h, t = xs
+def _forward(
+  hidden: jax.Array, unembedding: jax.Array, targets: jax.Array, scale: float
+) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, ...]]:
+  def chunk(_: None, rows: tuple) -> tuple[None, tuple]:
+    h, t = rows
     logits = _logits(h, unembedding, scale)
     norm = jax.nn.logsumexp(logits, axis=-1)
     picked = jnp.take_along_axis(logits, t[:, None], axis=-1)[:, 0]
@@ -68,17 +70,19 @@ def _forward(hidden, unembedding, targets, scale):  # type: ignore[no-untyped-de
   return (out, entropy), (hidden, unembedding, targets, norm)
 
 
-def _backward(scale, saved, cotangents):  # type: ignore[no-untyped-def]
+def _backward(
+  scale: float, saved: tuple, cotangents: tuple
+) -> tuple[jax.Array, jax.Array, None]:
   hidden, unembedding, targets, norm = saved
 
-  def chunk(d_unembedding, xs):  # type: ignore[no-untyped-def]
-    h, t, n, g = xs
+  def chunk(
+    d_unembedding: jax.Array, rows: tuple
+  ) -> tuple[jax.Array, jax.Array]:
+    h, t, n, g = rows
     probs = jnp.exp(_logits(h, unembedding, scale) - n[:, None])
     d_logits = jax.nn.one_hot(t, probs.shape[-1]) - probs
     d_logits = (d_logits * (scale * g)[:, None]).astype(h.dtype)
-    d_unembedding += jnp.dot(
-      h.T, d_logits, preferred_element_type=jnp.float32
-    )
+    d_unembedding += jnp.dot(h.T, d_logits, preferred_element_type=jnp.float32)
     return d_unembedding, jnp.dot(d_logits, unembedding.T)
 
   zeros = jnp.zeros(unembedding.shape, jnp.float32)

@@ -10,9 +10,9 @@ import functools
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from rrm_jax import config, optimizer
+from rrm_jax import config
 from rrm_jax.batches import LearnerBatch, Params, TrainState
 from rrm_jax.model import qwen2
 from rrm_jax.ops import masked
@@ -43,13 +43,9 @@ def state_shardings(
   return TrainState(layout.replicated, params, moments)
 
 
-def init_params(
-  key: PRNGKeyArray, cfg: config.Model, layout: Layout
-) -> Params:
+def init_params(key: PRNGKeyArray, cfg: config.Model, layout: Layout) -> Params:
   """Random parameters, made where they belong."""
-  shardings = layout.shardings(
-    qwen2.logical_axes(cfg), qwen2.abstract(cfg)
-  )
+  shardings = layout.shardings(qwen2.logical_axes(cfg), qwen2.abstract(cfg))
   make = jax.jit(qwen2.init, static_argnums=1, out_shardings=shardings)
   return make(key, cfg)
 
@@ -62,10 +58,18 @@ def init_state(
 ) -> TrainState:
   """A state at step 0 on a copy of `params`, which stay usable."""
   make = jax.jit(
-    lambda p: TrainState(jnp.int32(0), jax.tree.map(jnp.copy, p), chain.init(p)),
+    lambda p: TrainState(
+      jnp.int32(0), jax.tree.map(jnp.copy, p), chain.init(p)
+    ),
     out_shardings=state_shardings(cfg, chain, layout),
   )
   return make(params)
+
+
+def abstract_params(cfg: config.Model, layout: Layout) -> Params:
+  """Shapes, dtypes and shardings of the parameters, for restoring them."""
+  shapes = qwen2.abstract(cfg)
+  return _placed(shapes, layout.shardings(qwen2.logical_axes(cfg), shapes))
 
 
 def abstract_state(
@@ -75,10 +79,14 @@ def abstract_state(
   shapes = jax.eval_shape(
     lambda p: TrainState(jnp.int32(0), p, chain.init(p)), qwen2.abstract(cfg)
   )
+  return _placed(shapes, state_shardings(cfg, chain, layout))
+
+
+def _placed(shapes: PyTree, shardings: PyTree) -> PyTree:
   return jax.tree.map(
     lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
     shapes,
-    state_shardings(cfg, chain, layout),
+    shardings,
   )
 
 

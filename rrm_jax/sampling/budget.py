@@ -6,12 +6,11 @@ then one of the allowed verdict tokens, chosen by the model among those alone,
 then the ending. All of it is `forced`: not the model's own, no loss.
 """
 
-import dataclasses
-
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
+from rrm_jax.batches import Array as AnyArray
+from rrm_jax.batches import pytree
 from rrm_jax.ops.filters import DROPPED
 
 # Stands in the script for the token that the model chooses.
@@ -20,8 +19,7 @@ CHOICE = -1
 UNLIMITED = 2**30
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@pytree
 class Script:
   """What follows when the budget ends.
 
@@ -32,14 +30,13 @@ class Script:
     stop: Ids that end a row.
   """
 
-  tokens: Int[Array, " F"]
-  choices: Int[Array, " C"]
-  closing_tag: Int[Array, ""]
-  stop: Int[Array, " E"]
+  tokens: Int[AnyArray, " F"]
+  choices: Int[AnyArray, " C"]
+  closing_tag: Int[AnyArray, ""]
+  stop: Int[AnyArray, " E"]
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@pytree
 class Thought:
   """Where each of N rows stands.
 
@@ -54,9 +51,7 @@ class Thought:
 
 def begin(rows: int) -> Thought:
   """Nobody has thought yet."""
-  return Thought(
-    jnp.zeros(rows, bool), jnp.full(rows, UNLIMITED, jnp.int32)
-  )
+  return Thought(jnp.zeros(rows, bool), jnp.full(rows, UNLIMITED, jnp.int32))
 
 
 def reach(

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32, PRNGKeyArray, UInt32
 
 from rrm_jax import config
-from rrm_jax.batches import Params, Prompts, Rollout
+from rrm_jax.batches import Params, Prompts, Rollout, pytree
 from rrm_jax.model import kv_cache, qwen2
 from rrm_jax.model.kv_cache import KVCache
 from rrm_jax.ops import filters
@@ -25,8 +25,7 @@ from rrm_jax.sampling.budget import Script, Thought
 from rrm_jax.sharding import Layout
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@pytree
 class _Loop:
   """What one decoding step hands to the next; see `Rollout` for the fields."""
 
@@ -139,9 +138,13 @@ def _prefill(
   """The cache after reading the prompts, P rows of Tp slots."""
   rows, columns = prompts.tokens.shape
   positions = jnp.broadcast_to(jnp.arange(columns), (rows, columns))
-  cache = kv_cache.empty(cfg, rows, columns)
   _, cache = qwen2.forward(
-    params, cfg, prompts.tokens, positions, cache=cache, layout=layout
+    params,
+    cfg,
+    prompts.tokens,
+    positions,
+    cache=kv_cache.empty(cfg, rows, columns),
+    layout=layout,
   )
   assert cache is not None
   return cache
@@ -162,6 +165,7 @@ def _step(
   hidden, cache = qwen2.forward(
     params, cfg, newest, loop.last[:, None], cache=loop.cache, layout=layout
   )
+  assert cache is not None
   logits = hidden[:, 0] @ qwen2.unembedding(params, cfg)
   logits = budget.restricted(script, loop.thought, loop.column, logits)
   logits = filters.filtered(logits, sampling)

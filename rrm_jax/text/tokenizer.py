@@ -43,6 +43,22 @@ class Tokenizer:
     """One more than the largest id; a model's vocabulary may be larger."""
     return max(self.backend.get_vocab().values()) + 1
 
+  @functools.cached_property
+  def closing_tag(self) -> int:
+    """The id of the token that ends a thought.
+
+    Raises:
+      ValueError: `</think>` is no token of its own.
+    """
+    for text in ("</think>", " </think>"):
+      found = self.backend.token_to_id(text)
+      if found is not None:
+        return found
+    raise ValueError(
+      "the tokenizer has no token </think>, by which a thought's end is "
+      "told; add it to the tokenizer's special tokens"
+    )
+
   def encode(self, text: str) -> list[int]:
     """The ids of a text, special tokens in it recognised and none added.
 

@@ -61,9 +61,7 @@ def step(
   return state, _report(metrics, rewards, judgements, seen)
 
 
-def _comparisons(
-  run: Run, stage: config.Grpo, index: int
-) -> list[Comparison]:
+def _comparisons(run: Run, stage: config.Grpo, index: int) -> list[Comparison]:
   comparisons = list(run.data[index])
   if stage.labels == "random":
     return [random_labels(comparison, run.seed) for comparison in comparisons]
@@ -98,13 +96,26 @@ def _sample(
 def _rewards(
   judgements: list[Judgement], comparisons: list[Comparison], samples: int
 ) -> np.ndarray:
-  """[P, G] of +1 and -1."""
-  labels = [c.label for c in comparisons for _ in range(samples)]
+  """[P, G] of +1 and -1.
+
+  Raises:
+    ValueError: a comparison has no label.
+  """
+  labels = [_label(c) for c in comparisons for _ in range(samples)]
   values = [
     reward(judgement.verdict, label)
     for judgement, label in zip(judgements, labels, strict=True)
   ]
   return np.array(values, np.float32).reshape(-1, samples)
+
+
+def _label(comparison: Comparison) -> int:
+  if comparison.label is None:
+    raise ValueError(
+      f"{comparison.uid} ({comparison.source}) has no label, which the reward "
+      "needs; leave it out of the training data"
+    )
+  return comparison.label
 
 
 def _learner_batch(

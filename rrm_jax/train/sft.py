@@ -39,9 +39,7 @@ def step(
     metrics = sharding.fetch(metrics)
   bad_rows = metrics.pop("bad_rows")
   figures = {name: float(value) for name, value in metrics.items()}
-  return state, StepReport(
-    figures, bad_rows, [c.uid for c in comparisons], []
-  )
+  return state, StepReport(figures, bad_rows, [c.uid for c in comparisons], [])
 
 
 def _batch(

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rrm_jax.analysis.accuracy import summary
@@ -134,6 +134,7 @@ def test_unknown_uid():
     summary([judgement("zz")], KNOWN)
 
 
+@settings(deadline=None)
 @given(
   st.lists(st.sampled_from([1, 2, None]), min_size=1, max_size=20),
   st.floats(0, 1),

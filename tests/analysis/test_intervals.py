@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rrm_jax.analysis.intervals import Interval, bootstrap
@@ -54,6 +54,7 @@ def test_chunks_do_not_lose_resamples(monkeypatch):
   assert bootstrap(values) == whole
 
 
+@settings(deadline=None)
 @given(
   st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=30),
   st.randoms(use_true_random=False),
@@ -87,7 +88,6 @@ def test_as_dict_rounds():
   ("values", "options", "message"),
   [
     ([], {}, "at least one"),
-    ([[0.5]], {}, r"shape \(1, 1\)"),
     ([0.5, np.nan], {}, r"values\[1\] is not finite"),
     ([0.5], {"resamples": 0}, "resamples=0"),
     ([0.5], {"level": 1.0}, "level=1.0"),

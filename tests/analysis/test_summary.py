@@ -1,6 +1,6 @@
 import copy
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rrm_jax.analysis.summary import WIDTH, readable
@@ -123,6 +123,7 @@ def remove(tree, draw):
       remove(item, draw)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_part_may_be_missing(data):
   report = copy.deepcopy(REPORT)

@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rrm_jax.analysis import test_time
@@ -53,6 +53,7 @@ def test_many_votes_stay_exact():
   assert test_time.majority(600, 400, 24, 1) == (600 + 12) / 1024
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([1, 2, None]), min_size=1, max_size=9))
 def test_equals_enumeration(winners):
   known = [comparison("a", 2)]
@@ -62,6 +63,7 @@ def test_equals_enumeration(winners):
     assert row["accuracy"] == pytest.approx(expected, abs=5.1e-5)
 
 
+@settings(deadline=None)
 @given(winner_lists)
 def test_one_vote_is_the_accuracy(lists):
   judged, known = data(lists)
@@ -71,6 +73,7 @@ def test_one_vote_is_the_accuracy(lists):
     assert one[name] == pytest.approx(whole[name], abs=1.1e-4)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.data())
 def test_all_votes_are_the_majority(m, draw):
   winners = st.lists(st.sampled_from([1, 2, None]), min_size=m, max_size=m)
@@ -84,6 +87,7 @@ def test_all_votes_are_the_majority(m, draw):
   assert row["accuracy"] == pytest.approx(np.mean(expected), abs=5.1e-5)
 
 
+@settings(deadline=None)
 @given(winner_lists)
 def test_order_and_swaps_of_votes_do_not_matter(lists):
   judged, known = data(lists)

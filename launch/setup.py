@@ -1,0 +1,39 @@
+"""What every binary sets before it works: logs, compile cache, errors."""
+
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import jax
+
+
+def quiet_logs() -> None:
+  """Our own messages from INFO, everyone else's from WARNING, one line each."""
+  logging.basicConfig(
+    format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True
+  )
+  root = logging.getLogger()
+  root.setLevel(logging.INFO)
+  for name in ("absl", "orbax", "jax", "etils", "tensorflow_datasets", "grain"):
+    logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def compilation_cache() -> None:
+  """Keeps compiled programs from run to run.
+
+  In $JAX_COMPILATION_CACHE_DIR if that is set, else in the user's cache.
+  """
+  if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    jax.config.update(
+      "jax_compilation_cache_dir", str(home / "rrm_jax" / "compiled")
+    )
+
+
+def fail(error: Exception) -> None:
+  """An error of the user's in one line; RRM_DEBUG=1 shows where it arose."""
+  if os.environ.get("RRM_DEBUG"):
+    traceback.print_exception(error)
+  print(f"error: {error}", file=sys.stderr)

@@ -1,0 +1,103 @@
+"""Trains a reward reasoning model.
+
+  python -m launch.train --config=configs/mini.py --workdir=runs/mini \
+    [--config.seed=1] [--config.stages.rl.steps=200]
+
+The same command continues a run that was interrupted, killed or preempted.
+On several hosts, start it on each with --coordinator (see README).
+"""
+
+import logging
+import signal
+import sys
+import types
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+from absl import app, flags
+from ml_collections import config_flags
+from rrm_jax.metrics import MetricWriter, NonFiniteError
+
+from launch import setup
+from rrm_jax import config, sharding, workdir
+from rrm_jax.analysis.summary import readable
+from rrm_jax.text import tokenizer as tokenizers
+from rrm_jax.train import loading, loop, report
+from rrm_jax.train.job import Job, run_stages
+
+_CONFIG = config_flags.DEFINE_config_file(
+  "config", help_string="A file of configs/, and its fields."
+)
+_WORKDIR = flags.DEFINE_string(
+  "workdir", None, "Folder for all that the run writes.", required=True
+)
+_COORDINATOR = flags.DEFINE_string(
+  "coordinator", "", 'host:port of process 0; "auto" on TPU VMs and SLURM.'
+)
+_PROCESSES = flags.DEFINE_integer("processes", 1, "Processes of the job.")
+_PROCESS = flags.DEFINE_integer("process", 0, "Which of them this one is.")
+
+_asked: list[int] = []
+
+
+def _ask(signum: int, frame: types.FrameType | None) -> None:
+  """First time: finish the step, save, leave. Second time: leave now."""
+  del frame
+  if _asked:
+    sys.exit(128 + signum)
+  _asked.append(signum)
+  logging.warning(
+    "%s: saving after this step; once more to leave at once",
+    signal.Signals(signum).name,
+  )
+
+
+def _run(job_config: config.Job, folder: Path) -> dict:
+  tokenizer = tokenizers.load(job_config.tokenizer)
+  if tokenizer.vocab_size > job_config.model.vocab_size:
+    raise ValueError(
+      f"model.vocab_size={job_config.model.vocab_size} is less than the "
+      f"{tokenizer.vocab_size} ids of tokenizer {job_config.tokenizer!r}"
+    )
+  layout = sharding.layout(job_config.mesh)
+  workdir.write_config(folder, job_config)
+  job = Job(
+    cfg=job_config,
+    folder=folder,
+    layout=layout,
+    tokenizer=tokenizer,
+    data=loading.splits(job_config, tokenizer, folder / "data"),
+    writer=MetricWriter(folder),
+    interrupted=lambda: sharding.any_process(bool(_asked)),
+  )
+  run_stages(job)
+  return report.write(job)
+
+
+def main(argv: Sequence[str]) -> int:
+  """Returns the exit status: 0 done, 1 failed, 128 + n stopped by signal n."""
+  if len(argv) > 1:
+    raise app.UsageError(f"arguments that are no flags: {argv[1:]}")
+  setup.quiet_logs()
+  for signum in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(signum, _ask)
+  try:
+    job_config = config.from_mapping(config.Job, _CONFIG.value.to_dict())
+    sharding.initialize(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+    setup.compilation_cache()
+    with jax.transfer_guard("disallow"):
+      done = _run(job_config, Path(_WORKDIR.value))
+  except loop.Interrupted as stop:
+    logging.warning("stopped at %s; the same command continues", stop)
+    return 128 + (_asked[0] if _asked else signal.SIGTERM)
+  except (NonFiniteError, ValueError) as error:
+    setup.fail(error)
+    return 1
+  if sharding.is_lead():
+    print(readable(done))
+  return 0
+
+
+if __name__ == "__main__":
+  app.run(main)

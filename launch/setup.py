@@ -4,9 +4,11 @@ import logging
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
+from absl import app
 
 
 def quiet_logs() -> None:
@@ -30,6 +32,20 @@ def compilation_cache() -> None:
     jax.config.update(
       "jax_compilation_cache_dir", str(home / "rrm_jax" / "compiled")
     )
+
+
+def parse_flags(argv: Sequence[str]) -> list[str]:
+  """Flags as absl parses them, a mistake in one line in place of a trace.
+
+  A mistyped config field is named with the nearest right one.
+  """
+  try:
+    return app.parse_flags_with_usage(argv)
+  except (KeyError, AttributeError, TypeError, ValueError) as error:
+    # absl and ml_collections quote and escape their own messages.
+    text = str(error).encode().decode("unicode_escape").strip("\"'")
+    fail(ValueError(f"flag: {text}"))
+    sys.exit(1)
 
 
 def fail(error: Exception) -> None:

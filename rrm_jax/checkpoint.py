@@ -1,4 +1,4 @@
-"""Checkpoints that survive kill -9, and the config beside them.
+"""Checkpoints that survive kill -9.
 
 Orbax writes each checkpoint under a temporary name and renames it when it is
 whole, so a killed job leaves no half checkpoint that looks whole. Orbax does
@@ -14,7 +14,6 @@ import hashlib
 import json
 import logging
 import shutil
-import types
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,6 @@ from jaxtyping import PyTree
 
 from rrm_jax import config, sharding
 from rrm_jax.ops.fingerprint import fingerprint
-from rrm_jax.workdir import read_config as read_config
-from rrm_jax.workdir import write_config as write_config
 
 _DELETED = "deleted"
 
@@ -51,17 +48,12 @@ class Checkpoints:
     self._folder = folder.absolute()
     self._cfg = cfg
     self._writer: ocp.CheckpointManager | None = None
-    self._whole: set[int] = set()  # written or verified by this object
+    self._at: int | None = None  # the step last written or restored
 
   def __enter__(self) -> "Checkpoints":
     return self
 
-  def __exit__(
-    self,
-    kind: type[BaseException] | None,
-    error: BaseException | None,
-    trace: types.TracebackType | None,
-  ) -> None:
+  def __exit__(self, *exception: object) -> None:
     self.close()
 
   def due(self, step: int, last_step: int) -> bool:
@@ -82,14 +74,14 @@ class Checkpoints:
     """Writes the state in the background.
 
     Returns when the arrays are copied: the caller may donate them. Waits for
-    the previous save. A step that this object wrote or verified is not
-    written again. Others at or after `step` are damaged, or of a run that was
-    rewound: they are removed, or the next resume would take them for newest.
-    Then the newest `keep` stay (so the last of a stage does) and `keep_steps`.
+    the previous save. The step last written or restored is not written again.
+    Others at or after `step` are damaged, or of a run that was rewound: they
+    are removed, or the next resume would take them for newest. Then the
+    newest `keep` stay (so the last of a stage does) and `keep_steps`.
     """
     writer = self._open()
     self.wait()
-    if step in self._whole:
+    if step == self._at:
       return
     self._remove_from(step)
     leaves = _flatten(state)
@@ -102,7 +94,7 @@ class Checkpoints:
         ),
         force=True,
       )
-    self._whole.add(step)
+    self._at = step
 
   def restore(
     self, abstract: PyTree, step: int | None = None, partial: bool = False
@@ -147,7 +139,7 @@ class Checkpoints:
           "DAMAGED CHECKPOINT, trying the one before it: %s", failures[-1]
         )
         continue
-      self._whole.add(number)
+      self._at = number
       return number, state
     if failures:
       raise ValueError("no whole checkpoint; " + "; ".join(failures))
@@ -194,20 +186,16 @@ class Checkpoints:
     for number in self.steps():
       if number < step:
         continue
-      logging.warning(
-        "%s is replaced: step %d is being saved",
-        self._folder / str(number),
-        step,
-      )
-      self._whole.discard(number)
+      path = self._folder / str(number)
+      logging.warning("%s makes way for the save of step %d", path, step)
       if number in writer.all_steps():
         writer.delete(number)
       elif sharding.is_lead():
-        shutil.rmtree(self._folder / str(number))
+        shutil.rmtree(path)
 
 
 def _is_step(path: Path) -> bool:
-  return path.is_dir() and path.name.isascii() and path.name.isdecimal()
+  return path.is_dir() and path.name.isdecimal()
 
 
 def _flatten(state: PyTree) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
+from rrm_jax.mapping import complete as complete
 from rrm_jax.mapping import from_mapping as from_mapping
 from rrm_jax.mapping import to_mapping as to_mapping
 
@@ -279,6 +280,37 @@ class Evaluation:
   # Steps between evaluations while a stage runs; 0 for none.
   every: int = 0
   every_comparisons: int = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluate:
+  """How `launch.evaluate` puts comparisons to a judge, and what counts.
+
+  The defaults are RRM's decoding, with both orders in place of one at random:
+  the first shown wins more often than it should with most judges.
+
+  Attributes:
+    sampling: Filters, room and thinking budget.
+    samples: Votes in each order; the report has their majority too.
+    order: The data's, one by a stable hash, or both.
+    invalid: What a judgement without a verdict scores: 0.5 in RRM's protocol,
+      0 in RM-R1's.
+    template: How to put the question; None takes that of the model's training.
+    seed: Of sampling and of the hashed order.
+    batch_rows: Completions sampled at once.
+    max_prompt_tokens: Longer prompts are left out, named and counted.
+    mesh: Over which devices.
+  """
+
+  sampling: Sampling = Sampling(temperature=0.6)
+  samples: int = 1
+  order: Literal["given", "hashed", "both"] = "both"
+  invalid: float = 0.5
+  template: Template | None = None
+  seed: int = 0
+  batch_rows: int = 64
+  max_prompt_tokens: int = 4_096
+  mesh: Mesh = Mesh()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@ The joint between text and arrays. Training uses its two halves, `encode` and
 
 import dataclasses
 import hashlib
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -184,15 +185,25 @@ class Judge:
       samples: Votes; their numbers are 0 to samples - 1.
       order: The data's, one by a stable hash of the uid, or both.
     """
-    requests = [
+    requests = self.requests(comparisons, order)
+    return list(itertools.chain.from_iterable(self.batches(requests, samples)))
+
+  def requests(
+    self, comparisons: Sequence[Comparison], order: Order
+  ) -> list[Request]:
+    """The prompts of comparisons, one or two of each."""
+    return [
       request(comparison, swapped, self.tokenizer, self.template)
       for comparison in comparisons
       for swapped in _orders(comparison, order, self.seed)
     ]
-    judgements: list[Judgement] = []
+
+  def batches(
+    self, requests: Sequence[Request], samples: int
+  ) -> Iterator[list[Judgement]]:
+    """Judgements as they are made, a batch at a time, short prompts first."""
     for chunk in self._chunks(requests, samples):
-      judgements += self._sample(chunk, samples)
-    return judgements
+      yield self._sample(chunk, samples)
 
   def _chunks(
     self, requests: Sequence[Request], samples: int

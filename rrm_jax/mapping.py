@@ -59,14 +59,23 @@ def from_mapping(cls: type[T], mapping: Mapping, path: str = "config") -> T:
 
 def to_mapping(config: Any) -> dict:
   """The nested dict of a config, ready for JSON; inverse of `from_mapping`."""
-  return json.loads(
-    json.dumps({name: _plain(value) for name, value in vars(config).items()})
-  )
+  return json.loads(json.dumps(_plain(config)))
+
+
+def complete(cls: type, mapping: Mapping) -> dict:
+  """The mapping with every field that it leaves out, at its default.
+
+  What a config file returns, so that flags can override any field.
+
+  Raises:
+    ValueError: as `from_mapping`.
+  """
+  return _plain(from_mapping(cls, mapping))
 
 
 def _plain(value: Any) -> Any:
   if dataclasses.is_dataclass(value):
-    return to_mapping(value)
+    return {name: _plain(item) for name, item in vars(value).items()}
   if isinstance(value, Mapping):
     return {key: _plain(item) for key, item in value.items()}
   return value

@@ -149,10 +149,11 @@ def put(tree: PyTree, shardings: PyTree) -> PyTree:
     x = np.asarray(x)
     return jax.make_array_from_callback(x.shape, sharding, lambda i: x[i])
 
-  if isinstance(shardings, NamedSharding):
-    sharding = shardings
-    return jax.tree.map(lambda x: one(x, sharding), tree)
-  return jax.tree.map(one, tree, shardings)
+  with jax.transfer_guard("allow"):  # this is the door
+    if isinstance(shardings, NamedSharding):
+      sharding = shardings
+      return jax.tree.map(lambda x: one(x, sharding), tree)
+    return jax.tree.map(one, tree, shardings)
 
 
 def fetch(tree: PyTree) -> PyTree:

@@ -29,8 +29,8 @@ _OPERATORS = 9 * "+" + 6 * "-" + 5 * "*"
 _DIGITS = "0123456789"
 _FILL = "."
 _TERM = re.compile(r"[+-][0-9]|\*[2-9]")
-# Of all queries, how many are kept for the test split.
-_TEST_SHARE = 0.25
+# One query in so many is kept for the test split.
+_TEST_ONE_IN = 4
 # Queries of at most this many terms are too few to hold some of them out.
 _FEW_TERMS = 2
 
@@ -42,11 +42,11 @@ def comparison(
 
   The two splits share no query with the same two answers, whatever the seed,
   the order of the answers and the width: a hash of the text says to which
-  split it belongs, and a draw which belongs to the other is drawn again. For
-  queries of three or more terms the hash is of the query alone, so that not
-  even the query is shared. Of one term there are 10 queries and of two at
-  most 280: holding some out would hold out a part of the task, so there the
-  hash is of the query with its two answers.
+  split it belongs, and a draw which belongs to the other is drawn again. A
+  query of three or more terms belongs to one split with all its answers. Of
+  one term there are 10 queries and of two at most 280, and to hold some out
+  would hold out a part of the task; so each of those is in both splits, in
+  the test split with some of its wrong answers and in the other with the rest.
 
   Args:
     task: The operators, the range of terms and the width.
@@ -64,7 +64,7 @@ def comparison(
     terms = _draw_terms(rng, operators, num_terms)
     right = _work(terms)[-1]
     wrong = _draw_wrong(rng, terms, right)
-    if split_of(terms, (right, wrong)) == split:
+    if split_of(terms, wrong) == split:
       break
   label = 1 + _below(rng, 2)
   answers = (right, wrong) if label == 1 else (wrong, right)
@@ -79,12 +79,13 @@ def comparison(
   )
 
 
-def split_of(terms: Sequence[str], answers: tuple[int, int]) -> Split:
-  """The split to which a query and its answers belong; see `comparison`."""
-  parts = [" ".join(terms)]
+def split_of(terms: Sequence[str], wrong: int) -> Split:
+  """The split of a query with this wrong answer; see `comparison`."""
+  place = stable_hash.fraction(SOURCE, " ".join(terms))
   if len(terms) <= _FEW_TERMS:
-    parts += [str(answer) for answer in sorted(answers)]
-  held_out = stable_hash.fraction(SOURCE, *parts) < _TEST_SHARE
+    held_out = (wrong + int(place * _TEST_ONE_IN)) % _TEST_ONE_IN == 0
+  else:
+    held_out = place < 1 / _TEST_ONE_IN
   return "test" if held_out else "train"
 
 

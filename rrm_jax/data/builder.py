@@ -28,6 +28,13 @@ _SPLITS: tuple[arithmetic.Split, ...] = ("train", "test")
 _REMEMBERED = 65_536
 
 
+class _LocalInfo(tfds.core.DatasetInfo):
+  """What is known of a set is in its folder, and nowhere in the cloud."""
+
+  def initialize_from_bucket(self) -> None:
+    """Looks nowhere, and makes no temporary folder for what it might find."""
+
+
 class ArithmeticComparisons(tfds.core.GeneratorBasedBuilder):
   """The arithmetic task's comparisons, in the order of their index."""
 
@@ -44,7 +51,7 @@ class ArithmeticComparisons(tfds.core.GeneratorBasedBuilder):
 
   def _info(self) -> tfds.core.DatasetInfo:
     texts = {name: tfds.features.Text() for name in _TEXTS}
-    return tfds.core.DatasetInfo(
+    return _LocalInfo(
       builder=self,
       description=self.__doc__,
       features=tfds.features.FeaturesDict({**texts, "label": np.int64}),
@@ -108,10 +115,11 @@ def prepare(task: config.Data, seed: int, folder: Path) -> None:
   Raises:
     ValueError: the task's fields make no sense, or `folder` is a file.
   """
+  _counts(task)
+  arithmetic.comparison(task, seed, "train", 0)  # refuses before it writes
   place = _place(task, seed, folder)
   if place.is_dir():
     return
-  arithmetic.comparison(task, seed, "train", 0)  # refuses before it writes
   staging = Path(folder) / f".incomplete-{uuid.uuid4().hex}"
   try:
     staging.mkdir(parents=True)

@@ -6,12 +6,13 @@ step and gets what the uninterrupted one would have got.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rrm_jax.data import arithmetic, stable_hash
 from rrm_jax.records import Comparison
 
 
+@runtime_checkable
 class Source(Protocol):
   """Comparisons which can be counted and read by index."""
 

@@ -134,7 +134,7 @@ def _rows(path: Path) -> Iterator[tuple[int, bytes]]:
 
 def _parse(raw: bytes) -> Any:
   try:
-    return json.loads(raw.decode())
+    return json.loads(raw.decode().rstrip("\r\n"))
   except UnicodeDecodeError as error:
     raise ValueError(
       f"byte {error.start + 1} of the line, {raw[error.start]:#04x}, is not "

@@ -33,13 +33,14 @@ def state_shardings(
   """
   shapes = qwen2.abstract(cfg)
   params = layout.shardings(qwen2.logical_axes(cfg), shapes)
-  moments = optax.tree_map_params(
-    chain,
-    lambda _, sharding: sharding,
-    jax.eval_shape(chain.init, shapes),
-    params,
-    transform_non_params=lambda _: layout.replicated,
-  )
+  with jax.transfer_guard("allow"):  # optax makes scalars on the way
+    moments = optax.tree_map_params(
+      chain,
+      lambda _, sharding: sharding,
+      jax.eval_shape(chain.init, shapes),
+      params,
+      transform_non_params=lambda _: layout.replicated,
+    )
   return TrainState(layout.replicated, params, moments)
 
 

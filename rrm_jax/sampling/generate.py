@@ -166,7 +166,11 @@ def _step(
     params, cfg, newest, loop.last[:, None], cache=loop.cache, layout=layout
   )
   assert cache is not None
-  logits = hidden[:, 0] @ qwen2.unembedding(params, cfg)
+  logits = jnp.dot(  # f32 as in the learner, whatever is computed in
+    hidden[:, 0],
+    qwen2.unembedding(params, cfg),
+    preferred_element_type=jnp.float32,
+  )
   logits = budget.restricted(script, loop.thought, loop.column, logits)
   logits = filters.filtered(logits, sampling)
   here = jax.vmap(jax.random.fold_in)(keys, loop.last + 1)

@@ -1,7 +1,7 @@
 """What stands beside a tokenizer in a Hugging Face folder.
 
-Its chat template and the names of its special tokens, from tokenizer_config
-.json, chat_template.jinja and generation_config.json.
+Its chat template and its special tokens, which tokenizer_config.json,
+chat_template.jinja and generation_config.json name.
 """
 
 import dataclasses

@@ -170,11 +170,8 @@ def arithmetic() -> Tokenizer:
 def qwen2(folder: Path) -> Tokenizer:
   """Qwen2's byte-pair encoding with DeepSeek-R1-Distill-Qwen's additions.
 
-  Args:
-    folder: Holds Qwen2's vocab.json and merges.txt.
-
   Raises:
-    ValueError: a file is missing, or is not Qwen2's.
+    ValueError: vocab.json or merges.txt is missing, or is not Qwen2's.
   """
   backend = tokenizers.Tokenizer(_qwen2_merges(folder))
   backend.normalizer = normalizers.NFC()
@@ -220,9 +217,9 @@ def _qwen2_merges(folder: Path) -> models.BPE:
 def load(spec: str) -> Tokenizer:
   """The tokenizer named "arithmetic", or that of a folder.
 
-  A folder's tokenizer.json is read as it is. Without one, tokenizer_config
-  .json has Transformers build the tokenizer, and vocab.json with merges.txt
-  alone is taken for Qwen2's.
+  A folder's tokenizer.json is read as it is. Without one, Transformers builds
+  what tokenizer_config.json describes, and vocab.json with merges.txt alone
+  is taken for Qwen2's.
 
   Raises:
     ValueError: there is no such folder, or no tokenizer in it.
@@ -280,10 +277,8 @@ def _from_transformers(folder: Path) -> Tokenizer:
     str(folder), local_files_only=True
   )
   if not found.is_fast:
-    raise ValueError(
-      f"tokenizer folder {folder}: {type(found).__name__} has no fast form; "
-      "save it as tokenizer.json"
-    )
+    name = type(found).__name__
+    raise ValueError(f"tokenizer folder {folder}: {name} has no fast form")
   with tempfile.TemporaryDirectory() as converted:
     found.save_pretrained(converted)
     generation = folder / "generation_config.json"

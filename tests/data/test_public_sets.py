@@ -112,7 +112,8 @@ def test_resolve_reads_a_file(tmp_path):
 
 def test_resolve_names_what_it_knows():
   with pytest.raises(
-    ValueError, match="llmbr cannot be read.* or one of the names llmbar, gsm8k"
+    ValueError,
+    match=r"llmbr cannot be read.* or one of the names llmbar, gsm8k",
   ):
     public_sets.resolve("llmbr")
 
@@ -123,7 +124,7 @@ def test_resolve_names_the_variable(monkeypatch, tmp_path, spec):
   with pytest.raises(ValueError, match="RRM_SHARED names, and it is not set"):
     public_sets.resolve(spec)
   monkeypatch.setenv("RRM_SHARED", str(tmp_path / "none"))
-  with pytest.raises(ValueError, match="RRM_SHARED names, and it is '.*none'"):
+  with pytest.raises(ValueError, match=r"RRM_SHARED names, and it is '.*none'"):
     public_sets.resolve(spec)
   monkeypatch.setenv("RRM_SHARED", str(tmp_path))
   with pytest.raises(ValueError, match="cannot be read"):

@@ -82,6 +82,17 @@ def test_special_tokens_as_objects_and_no_pad(folder):
   assert loaded.pad_id == 69
 
 
+def test_template_lines_leave_no_blanks_as_in_transformers(folder):
+  (folder / "chat_template.jinja").write_text(
+    "{% for message in messages %}\n"
+    "  {% if message.content == '+1' %}\n"
+    "{{ message.content }}!\n"
+    "  {% endif %}\n"
+    "{% endfor %}\n"
+  )
+  assert tokenizer.load(str(folder)).chat(ASKED, thinking=True) == "+1!\n"
+
+
 @pytest.mark.parametrize("listed", [70, [70, 69]])
 def test_generation_config_adds_stop_tokens(folder, listed):
   change(folder)

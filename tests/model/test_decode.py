@@ -1,0 +1,148 @@
+"""Cached decoding: equal to the full forward, and to transformers' generate."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tests import tiny
+
+from rrm_jax import config
+from rrm_jax.batches import Prompts
+from rrm_jax.model import kv_cache, qwen2
+from rrm_jax.sampling import budget
+from rrm_jax.sampling.generate import generate
+
+LENGTHS = (3, 9, 5, 1)
+COLUMNS, NEW = 9, 8
+SHAPES = {
+  "4/2": tiny.MODEL,
+  "5/1 tied, wide heads": tiny.variant(
+    num_heads=5, num_kv_heads=1, head_dim=16, tied_embeddings=True
+  ),
+  "6/3": tiny.variant(num_heads=6, num_kv_heads=3, rope_theta=1e6),
+}
+
+
+@functools.partial(jax.jit, static_argnames="cfg", donate_argnames="cache")
+def cached(params, cfg, tokens, positions, cache):
+  return qwen2.forward(params, cfg, tokens, positions, cache=cache)
+
+
+@functools.partial(jax.jit, static_argnames="cfg")
+def full(params, cfg, tokens):
+  return qwen2.forward(params, cfg, tokens)[0]
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def cfg(request):
+  return SHAPES[request.param]
+
+
+def test_prefill_and_steps_equal_the_full_forward(cfg):
+  """Rows of ragged length; what is fed is fixed, so every step can be seen."""
+  params = tiny.single(tiny.params(cfg))
+  rng = np.random.default_rng(3)
+  rows = len(LENGTHS)
+  tokens = rng.integers(0, cfg.vocab_size, (rows, COLUMNS + NEW))
+  tokens = jnp.asarray(tokens, jnp.int32)
+  expected = np.asarray(full(params, cfg, tokens))
+  length = jnp.array(LENGTHS)
+  # The prefill reads tokens beyond a row's prompt, as padding.
+  positions = jnp.broadcast_to(jnp.arange(COLUMNS), (rows, COLUMNS))
+  cache = kv_cache.empty(cfg, rows, COLUMNS)
+  padded = jnp.where(positions < length[:, None], tokens[:, :COLUMNS], 0)
+  hidden, cache = cached(params, cfg, padded, positions, cache)
+  for row, size in enumerate(LENGTHS):
+    np.testing.assert_allclose(
+      hidden[row, :size], expected[row, :size], rtol=2e-5, atol=2e-5
+    )
+  cache = kv_cache.extend(cache, COLUMNS + NEW)
+  for step in range(NEW):
+    at = length + step
+    token = jnp.take_along_axis(tokens, at[:, None], axis=1)
+    hidden, cache = cached(params, cfg, token, at[:, None], cache)
+    np.testing.assert_allclose(
+      hidden[:, 0],
+      expected[np.arange(rows), np.asarray(at)],
+      rtol=2e-5,
+      atol=2e-5,
+    )
+
+
+def test_greedy_tokens_equal_the_peers(cfg):
+  torch = pytest.importorskip("torch", reason="torch is the peer")
+  from . import torch_peer
+
+  peer = torch_peer.build(cfg, seed=1)
+  batch = tiny.prompts(LENGTHS, COLUMNS, seed=4, vocab=cfg.vocab_size)
+  left = np.zeros((len(LENGTHS), COLUMNS), np.int64)
+  mask = np.zeros_like(left)
+  for row, size in enumerate(LENGTHS):
+    left[row, COLUMNS - size :] = batch.tokens[row, :size]
+    mask[row, COLUMNS - size :] = 1
+  theirs = peer.generate(
+    torch.tensor(left),
+    attention_mask=torch.tensor(mask),
+    do_sample=False,
+    max_new_tokens=NEW,
+    min_new_tokens=NEW,
+    use_cache=True,
+    pad_token_id=0,
+    eos_token_id=None,
+  ).numpy()[:, COLUMNS:]
+  # Nothing stops a row: the ids of the script are beyond the vocabulary.
+  beyond = np.int32(cfg.vocab_size)
+  ours = generate(
+    tiny.single(torch_peer.converted(peer, cfg)),
+    jax.tree.map(jnp.asarray, batch),
+    budget.Script(
+      jnp.array([0]), jnp.array([0]), jnp.array(beyond), jnp.array([beyond])
+    ),
+    jax.random.key(0),
+    jnp.int32(budget.UNLIMITED),
+    cfg=cfg,
+    sampling=config.Sampling(max_new_tokens=NEW, temperature=0.0),
+    samples=1,
+    layout=tiny.layout(),
+  )
+  for row, size in enumerate(LENGTHS):
+    written = ours.tokens[row, size : size + NEW]
+    assert written.tolist() == theirs[row].tolist()
+  assert len(np.unique(theirs)) > 4  # no model that repeats itself
+  assert not ours.stopped.any()
+
+
+def test_write_drops_what_is_outside_and_touches_one_layer():
+  cfg = tiny.MODEL
+  cache = kv_cache.empty(cfg, 2, 4)
+  new = jnp.ones((2, 2, cfg.num_kv_heads, cfg.head_dim))
+  positions = jnp.array([[1, 2], [3, 4]])
+  cache = kv_cache.write(cache, jnp.int32(1), positions, new, 2 * new)
+  written = np.zeros((cfg.num_layers, 2, cfg.num_kv_heads, 4, cfg.head_dim))
+  written[1, 0, :, 1:3] = 1
+  written[1, 1, :, 3] = 1
+  np.testing.assert_array_equal(cache.keys, written)
+  np.testing.assert_array_equal(cache.values, 2 * written)
+  keys, values = kv_cache.read(cache, jnp.int32(1))
+  np.testing.assert_array_equal(keys, written[1])
+  np.testing.assert_array_equal(values, 2 * written[1])
+
+
+def test_repeat_keeps_the_copies_of_a_row_adjacent():
+  cache = kv_cache.empty(tiny.MODEL, 2, 3)
+  keys = cache.keys + jnp.arange(2.0)[None, :, None, None, None]
+  cache = kv_cache.repeat(kv_cache.KVCache(keys, cache.values), 3)
+  assert cache.keys[0, :, 0, 0, 0].tolist() == [0, 0, 0, 1, 1, 1]
+  longer = kv_cache.extend(cache, 5)
+  assert longer.slots == 5 and cache.slots == 3
+  np.testing.assert_array_equal(longer.keys[..., :3, :], cache.keys)
+  assert not longer.keys[..., 3:, :].any()
+
+
+def test_prompts_are_prompts():
+  """The helper's promise: compact rows, padding last."""
+  batch = tiny.prompts((2, 4), 4)
+  assert isinstance(batch, Prompts)
+  assert not batch.tokens[0, 2:].any()

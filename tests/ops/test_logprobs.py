@@ -1,0 +1,147 @@
+"""Chunked log-probabilities against the plain formula, both ways."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rrm_jax.ops import logprobs as chunked
+
+WIDTH, VOCAB = 16, 50
+
+
+def inputs(num, seed=0, vocab=VOCAB):
+  rng = np.random.default_rng(seed)
+  hidden = jnp.asarray(rng.standard_normal((num, WIDTH)), jnp.float32)
+  unembedding = jnp.asarray(rng.standard_normal((WIDTH, vocab)), jnp.float32)
+  targets = jnp.asarray(rng.integers(0, vocab, num), jnp.int32)
+  weights = jnp.asarray(rng.standard_normal(num), jnp.float32)
+  return hidden, unembedding, targets, weights
+
+
+def plain(hidden, unembedding, targets, temperature):
+  table = jax.nn.log_softmax(hidden @ unembedding / temperature, axis=-1)
+  picked = jnp.take_along_axis(table, targets[:, None], axis=1)[:, 0]
+  return picked, -jnp.sum(jnp.exp(table) * table, axis=-1)
+
+
+def gradients(function, hidden, unembedding, targets, weights, temperature):
+  def loss(h, u):
+    return jnp.sum(weights * function(h, u, targets, temperature)[0])
+
+  return jax.jit(jax.grad(loss, argnums=(0, 1)))(hidden, unembedding)
+
+
+# Chunks have at least 128 rows: one padded, one exact, several, a remainder.
+@pytest.mark.parametrize("num", [5, 128, 384, 300])
+@pytest.mark.parametrize("temperature", [1.0, 0.7, 1.9])
+def test_values_and_gradients(num, temperature, monkeypatch):
+  monkeypatch.setattr(chunked, "CHUNK_BYTES", 1)
+  *arrays, weights = inputs(num)
+  ours = chunked.logprobs(*arrays, temperature)
+  theirs = plain(*arrays, temperature)
+  for x, y in zip(ours, theirs, strict=True):
+    assert x.shape == (num,)
+    np.testing.assert_allclose(x, y, rtol=2e-5, atol=2e-5)
+  ours = gradients(chunked.logprobs, *arrays, weights, temperature)
+  theirs = gradients(plain, *arrays, weights, temperature)
+  for x, y in zip(ours, theirs, strict=True):
+    np.testing.assert_allclose(x, y, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("rows", [128, 150, 400])
+def test_the_chunk_size_changes_nothing(rows, monkeypatch):
+  *arrays, weights = inputs(400)
+  whole = chunked.logprobs(*arrays, 0.8)
+  whole_gradients = gradients(chunked.logprobs, *arrays, weights, 0.8)
+  monkeypatch.setattr(chunked, "CHUNK_BYTES", rows * 4 * VOCAB)
+  parts = chunked.logprobs(*arrays, 0.8)
+  parts_gradients = gradients(chunked.logprobs, *arrays, weights, 0.8)
+  for x, y in zip(
+    (*parts, *parts_gradients), (*whole, *whole_gradients), strict=True
+  ):
+    np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
+
+
+def test_by_hand():
+  """Logits (0, log 3): probabilities 1/4 and 3/4."""
+  hidden = jnp.ones((2, 1))
+  unembedding = jnp.array([[0.0, np.log(3.0)]])
+  picked, entropy = chunked.logprobs(hidden, unembedding, jnp.array([0, 1]))
+  np.testing.assert_allclose(picked, np.log([0.25, 0.75]), rtol=1e-6)
+  expected = 0.25 * np.log(4) + 0.75 * np.log(4 / 3)
+  np.testing.assert_allclose(entropy, [expected, expected], rtol=1e-6)
+
+
+def test_at_temperature():
+  """Logits (0, log 9) at temperature 2 are (0, log 3)."""
+  hidden = jnp.ones((1, 1))
+  unembedding = jnp.array([[0.0, np.log(9.0)]])
+  picked, _ = chunked.logprobs(hidden, unembedding, jnp.array([1]), 2.0)
+  np.testing.assert_allclose(picked, np.log([0.75]), rtol=1e-6)
+
+
+def test_entropy_carries_no_gradient():
+  hidden, unembedding, targets, _ = inputs(6)
+
+  def entropy(h):
+    return jnp.sum(chunked.logprobs(h, unembedding, targets)[1])
+
+  assert not jax.grad(entropy)(hidden).any()
+
+
+def test_huge_logits_stay_finite():
+  hidden, unembedding, targets, weights = inputs(6)
+  big = 1e4 * hidden
+  picked, entropy = chunked.logprobs(big, unembedding, targets)
+  assert np.isfinite(picked).all() and np.isfinite(entropy).all()
+  for x in gradients(
+    chunked.logprobs, big, unembedding, targets, weights, 1.0
+  ):
+    assert np.isfinite(x).all()
+
+
+def test_bf16_inputs_give_f32_results():
+  """Rounding of the inputs aside, the sums are f32."""
+  hidden, unembedding, targets, _ = inputs(40)
+  rounded = hidden.astype(jnp.bfloat16), unembedding.astype(jnp.bfloat16)
+  picked, entropy = chunked.logprobs(*rounded, targets)
+  assert picked.dtype == entropy.dtype == jnp.float32
+  exact = plain(*(x.astype(jnp.float32) for x in rounded), targets, 1.0)
+  np.testing.assert_allclose(picked, exact[0], rtol=2e-5, atol=2e-5)
+  np.testing.assert_allclose(entropy, exact[1], rtol=2e-5, atol=2e-5)
+
+
+def sizes(jaxpr):
+  """Elements of every intermediate array, inner programs included."""
+  for equation in jaxpr.eqns:
+    for variable in equation.outvars:
+      yield int(np.prod(variable.aval.shape))
+    for inner in jax.core.jaxprs_in_params(equation.params):
+      yield from sizes(inner)
+
+
+def test_nowhere_is_there_an_array_of_all_logits(monkeypatch):
+  num, vocab = 2_048, 1_000
+  monkeypatch.setattr(chunked, "CHUNK_BYTES", 128 * 4 * vocab)
+  *arrays, weights = inputs(num, vocab=vocab)
+
+  def both(function):
+    return functools.partial(gradients, function, *arrays, weights, 1.0)
+
+  largest = max(sizes(jax.make_jaxpr(both(chunked.logprobs))().jaxpr))
+  assert largest == 128 * vocab
+  # The measure sees it where it is.
+  assert max(sizes(jax.make_jaxpr(both(plain))().jaxpr)) == num * vocab
+
+  def temporary(function):
+    step = jax.jit(
+      lambda h, u: gradients(function, h, u, *arrays[2:], weights, 1.0)
+    )
+    compiled = step.lower(*arrays[:2]).compile()
+    return compiled.memory_analysis().temp_size_in_bytes
+
+  assert temporary(chunked.logprobs) < 4 * num * vocab / 2
+  assert temporary(plain) >= 4 * num * vocab

@@ -1,0 +1,115 @@
+"""Small models, meshes and batches for the tests of the device code."""
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType
+
+from rrm_jax import config
+from rrm_jax.batches import Params, Prompts
+from rrm_jax.model import qwen2
+from rrm_jax.sampling.budget import CHOICE, Script
+from rrm_jax.sharding import MESH_AXES, Layout, put
+
+# Cuts evenly over every mesh of the tests: fsdp up to 8, tensor up to 2.
+MODEL = config.Model(
+  vocab_size=64,
+  embed_dim=32,
+  mlp_dim=48,
+  num_layers=2,
+  num_heads=4,
+  num_kv_heads=2,
+  head_dim=8,
+  rope_theta=1e4,
+)
+MESHES = [(1, 8, 1), (1, 4, 2), (2, 2, 2), (1, 1, 1)]
+
+CLOSING_TAG, STOP, OTHER_STOP = 60, 61, 62
+CHOICES = (7, 9)
+SCRIPT = (CLOSING_TAG, 20, 21, CHOICE, 22, STOP)
+
+
+def layout(data: int = 1, fsdp: int = 1, tensor: int = 1) -> Layout:
+  """A mesh over the first devices, as many as it takes."""
+  return Layout(
+    jax.make_mesh(
+      (data, fsdp, tensor),
+      MESH_AXES,
+      axis_types=(AxisType.Auto,) * 3,
+      devices=jax.devices()[: data * fsdp * tensor],
+    )
+  )
+
+
+def params(cfg: config.Model = MODEL, seed: int = 0) -> Params:
+  """Host arrays; biases and scales are random too, logits about unit size."""
+  rng = np.random.default_rng(seed)
+
+  def fill(path: tuple, x: jax.ShapeDtypeStruct) -> np.ndarray:
+    noise = rng.standard_normal(x.shape).astype(np.float32)
+    name = path[-1].key
+    if name == "scale":
+      return 1 + 0.3 * noise
+    if name == "bias":
+      return 0.3 * noise
+    if name == "embedding":
+      return noise * (cfg.embed_dim**-0.5 if cfg.tied_embeddings else 1.0)
+    if name == "unembedding":
+      return noise * cfg.embed_dim**-0.5
+    # Layer, then what is contracted: two dimensions of "o", one elsewhere.
+    contracted = x.shape[1:3] if path[-2].key == "o" else x.shape[1:2]
+    return noise * math.prod(contracted) ** -0.5
+
+  return jax.tree_util.tree_map_with_path(fill, qwen2.abstract(cfg))
+
+
+def placed(
+  tree: Params, over: Layout, cfg: config.Model = MODEL
+) -> Params:
+  """Parameters cut over a mesh as the rules say."""
+  logical = qwen2.logical_axes(cfg)
+  return put(tree, over.shardings(logical, tree))
+
+
+def single(tree: Params) -> Params:
+  """Parameters on one device."""
+  return jax.tree.map(jnp.asarray, tree)
+
+
+def prompts(
+  lengths: tuple[int, ...], columns: int, seed: int = 0, vocab: int = 56
+) -> Prompts:
+  """Random prompts as host arrays; ids below `vocab` stop or close nothing."""
+  rng = np.random.default_rng(seed)
+  rows = len(lengths)
+  tokens = rng.integers(0, vocab, (rows, columns)).astype(np.int32)
+  length = np.array(lengths, np.int32)
+  return Prompts(
+    np.where(np.arange(columns) < length[:, None], tokens, 0),
+    length,
+    rng.integers(0, 2**32, rows, np.uint32),
+    np.ones(rows, bool),
+  )
+
+
+def take(batch: Prompts, rows: list[int]) -> Prompts:
+  """Some rows of a batch, in the order given."""
+  return jax.tree.map(lambda x: x[np.array(rows)], batch)
+
+
+def script() -> Script:
+  """What the tests' thinking budget forces, as host arrays."""
+  return Script(
+    np.array(SCRIPT, np.int32),
+    np.array(CHOICES, np.int32),
+    np.array(CLOSING_TAG, np.int32),
+    np.array([STOP, OTHER_STOP], np.int32),
+  )
+
+
+def variant(**changes: object) -> config.Model:
+  """The tests' model with some fields changed."""
+  return dataclasses.replace(MODEL, **changes)  # type: ignore[arg-type]

@@ -62,17 +62,18 @@ def _run(job_config: config.Job, folder: Path) -> dict:
     )
   layout = sharding.layout(job_config.mesh)
   workdir.write_config(folder, job_config)
-  job = Job(
-    cfg=job_config,
-    folder=folder,
-    layout=layout,
-    tokenizer=tokenizer,
-    data=loading.splits(job_config, tokenizer, folder / "data"),
-    writer=MetricWriter(folder),
-    interrupted=lambda: sharding.any_process(bool(_asked)),
-  )
-  run_stages(job)
-  return report.write(job)
+  with MetricWriter(folder) as writer:
+    job = Job(
+      cfg=job_config,
+      folder=folder,
+      layout=layout,
+      tokenizer=tokenizer,
+      data=loading.splits(job_config, tokenizer, folder / "data"),
+      writer=writer,
+      interrupted=lambda: sharding.any_process(bool(_asked)),
+    )
+    run_stages(job)
+    return report.write(job)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -20,7 +20,9 @@ from typing import Any
 
 import rich.console
 import rich.progress
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event
 
 from rrm_jax import sharding
 
@@ -66,7 +68,7 @@ class MetricWriter:
     self._active = sharding.is_lead()
     self._path = workdir / "metrics.jsonl"
     self._folder = workdir / "tensorboard"
-    self._events: SummaryWriter | None = None
+    self._events: EventsWriter | None = None
     if self._active:
       workdir.mkdir(parents=True, exist_ok=True)
       # A kill may have cut the last line short.
@@ -104,7 +106,6 @@ class MetricWriter:
       if durable:
         os.fsync(file.fileno())
     self._show(step, phase, values)
-    self._open_events().flush()
 
   def truncate(self, phase: str, from_step: int) -> None:
     """Forgets the phase's figures from a step on: they will come again.
@@ -134,13 +135,25 @@ class MetricWriter:
       self._events = None
 
   def _show(self, step: int, phase: str, values: Mapping[str, float]) -> None:
-    for name, value in values.items():
-      self._open_events().add_scalar(f"{phase}/{name}", value, step)
+    """Appends TensorBoard events.
 
-  def _open_events(self) -> SummaryWriter:
+    Not through `SummaryWriter`, whose thread has them on its way to the file
+    for an unknown time, and loses them in a kill.
+    """
     if self._events is None:
-      self._events = SummaryWriter(str(self._folder))
-    return self._events
+      self._folder.mkdir(exist_ok=True)
+      # Its own name has seconds, and a file of that name is overwritten.
+      self._events = EventsWriter(
+        str(self._folder / "events"), f".{time.time_ns()}"
+      )
+    for name, value in values.items():
+      event = Event(
+        wall_time=time.time(),
+        step=step,
+        summary=summary.scalar(f"{phase}/{name}", value),
+      )
+      self._events.write_event(event)
+    self._events.flush()
 
 
 def read(workdir: Path) -> list[dict[str, Any]]:

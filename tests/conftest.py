@@ -14,10 +14,12 @@ os.environ["XLA_FLAGS"] = " ".join(
   ]
 ).strip()
 
-import jaxtyping  # noqa: E402
+import jaxtyping
+
+import tests.checking  # noqa: F401  # found by its name, below
 
 # Shapes and types of every annotated function are checked, here only.
-jaxtyping.install_import_hook("rrm_jax", "beartype.beartype")
+jaxtyping.install_import_hook("rrm_jax", "tests.checking.checked")
 
 
 @pytest.fixture(scope="session")

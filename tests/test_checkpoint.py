@@ -121,6 +121,14 @@ def test_nothing_is_made_before_the_first_save(tmp_path):
   assert list(tmp_path.iterdir()) == []
 
 
+def test_under_the_launchers_transfer_guard(tmp_path):
+  state = state_of(0)
+  with jax.transfer_guard("disallow"), keeper(tmp_path) as checkpoints:
+    checkpoints.save(1, state)
+    _, restored = checkpoints.restore(state)
+  assert_same_bits(state, restored)
+
+
 def test_parameters_alone(tmp_path):
   saved(tmp_path, 3)
   wanted = {"params": state_of(3)["params"]}

@@ -66,9 +66,7 @@ def params(cfg: config.Model = MODEL, seed: int = 0) -> Params:
   return jax.tree_util.tree_map_with_path(fill, qwen2.abstract(cfg))
 
 
-def placed(
-  tree: Params, over: Layout, cfg: config.Model = MODEL
-) -> Params:
+def placed(tree: Params, over: Layout, cfg: config.Model = MODEL) -> Params:
   """Parameters cut over a mesh as the rules say."""
   logical = qwen2.logical_axes(cfg)
   return put(tree, over.shardings(logical, tree))

@@ -50,7 +50,7 @@ def _nucleus(probs: Float[Array, "N V"], top_p: float) -> Float[Array, "N 1"]:
   on a TPU. Tokens of equal probability stay or go together.
   """
 
-  def halve(_: int, bounds: tuple) -> tuple:
+  def halve(_: Array, bounds: tuple) -> tuple:
     low, high = bounds
     middle = (low + high) / 2
     kept = jnp.sum(jnp.where(probs >= middle, probs, 0), -1, keepdims=True)

@@ -62,9 +62,11 @@ def _forward(
     h, t = rows
     logits = _logits(h, unembedding, scale)
     norm = jax.nn.logsumexp(logits, axis=-1)
-    picked = jnp.take_along_axis(logits, t[:, None], axis=-1)[:, 0]
-    entropy = norm - jnp.sum(jnp.exp(logits - norm[:, None]) * logits, axis=-1)
-    return None, (picked - norm, entropy, norm)
+    table = logits - norm[:, None]
+    picked = jnp.take_along_axis(table, t[:, None], axis=-1)[:, 0]
+    # Of log-probabilities: from logits it is a small difference of large sums.
+    entropy = -jnp.sum(jnp.exp(table) * table, axis=-1)
+    return None, (picked, entropy, norm)
 
   _, (out, entropy, norm) = jax.lax.scan(chunk, None, (hidden, targets))
   return (out, entropy), (hidden, unembedding, targets, norm)

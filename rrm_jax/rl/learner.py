@@ -240,7 +240,7 @@ def update(
     with jax.named_scope("optimizer"):
       moves, opt_state = chain.update(grads, state.opt_state, state.params)
       params = optax.apply_updates(state.params, moves)
-    metrics["gradient_norm"] = optax.global_norm(grads)
+    metrics["gradient_norm"] = optax.tree.norm(grads)
     metrics["bad_rows"] = bad_rows
     return TrainState(state.step, params, opt_state), metrics
 

@@ -4,26 +4,18 @@ import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 import jax
 import optax
 
 from rrm_jax import config
 from rrm_jax.batches import Params, TrainState
-from rrm_jax.records import Comparison, Judgement
+from rrm_jax.data.pipeline import Pipeline
+from rrm_jax.records import Judgement
 from rrm_jax.sharding import Layout
 from rrm_jax.text.tokenizer import Tokenizer
 
 Timer = Callable[[str], contextlib.AbstractContextManager]
-
-
-class Batches(Protocol):
-  """Comparisons by step: data position is one integer."""
-
-  def __getitem__(self, step: int, /) -> Sequence[Comparison]:
-    """The comparisons of a step, the same whenever it is asked."""
-    ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +37,7 @@ class Run:
   name: str
   model: config.Model
   tokenizer: Tokenizer
-  data: Batches
+  data: Pipeline
   layout: Layout
   chain: optax.GradientTransformation
   seed: int

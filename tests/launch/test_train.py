@@ -1,93 +1,24 @@
 """launch.train as a user runs it: killed, stopped, misconfigured."""
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from rrm_jax.text import tokenizer as tokenizers
-from tests import tiny
-
-ROOT = Path(__file__).parents[2]
-LONG = 600  # seconds; a run takes about twenty
-
-
-def _config(folder, values):
-  path = folder / "job.py"
-  path.write_text(
-    "import ml_collections\n\n\n"
-    f"def get_config():\n  return ml_collections.ConfigDict({values!r})\n"
-  )
-  return path
-
-
-def _start(config, workdir, *more):
-  environment = {
-    **os.environ,
-    "XLA_FLAGS": "",
-    "JAX_COMPILATION_CACHE_DIR": str(config.parent / "compiled"),
-  }
-  return subprocess.Popen(
-    [
-      sys.executable, "-m", "launch.train",
-      f"--config={config}", f"--workdir={workdir}", *more,
-    ],
-    cwd=ROOT, env=environment, text=True,
-    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-  )  # fmt: skip
-
-
-def _run(config, workdir, *more):
-  process = _start(config, workdir, *more)
-  output, errors = process.communicate(timeout=LONG)
-  return process.returncode, output, errors
-
-
-def _rows(workdir):
-  path = workdir / "metrics.jsonl"
-  lines = path.read_text().splitlines() if path.exists() else []
-  rows = []
-  for line in lines:
-    try:
-      rows.append(json.loads(line))
-    except ValueError:  # being written
-      break
-  return rows
-
-
-def _wait_for(process, workdir, phase, step):
-  """Returns once a step is in the metrics."""
-  begun = time.monotonic()
-  while time.monotonic() - begun < LONG:
-    if any(r["phase"] == phase and r["step"] >= step for r in _rows(workdir)):
-      return
-    assert process.poll() is None, process.communicate()
-    time.sleep(0.02)
-  raise AssertionError(f"no step {step} of {phase}")
-
-
-def _steady(rows):
-  """Rows by place, without their times."""
-  return {
-    (row["phase"], row["step"]): {
-      k: v for k, v in row.items() if not k.startswith("time/")
-    }
-    for row in rows
-  }
+from tests import small_job
+from tests.launch import running
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
   """An uninterrupted run: its folder, config, workdir and output."""
   folder = tmp_path_factory.mktemp("launch")
-  config = _config(folder, tiny.mapping())
-  code, output, errors = _run(config, folder / "whole")
+  config = running.write_config(folder, small_job.mapping())
+  code, output, errors = running.run(config, folder / "whole")
   assert code == 0, errors
   return config, folder / "whole", output, errors
 
@@ -116,15 +47,17 @@ def test_killed_at_random_moments_equals_whole(whole, tmp_path):
   workdir = tmp_path / "killed"
   chance = random.Random(0)
   for phase, step in [("warm_start", 2), ("rl", 1), ("rl", 4)]:
-    process = _start(config, workdir)
-    _wait_for(process, workdir, phase, step)
+    process = running.start(config, workdir)
+    running.wait_for(process, workdir, phase, step)
     time.sleep(chance.random() * 0.3)
     process.kill()
     process.communicate()
-  code, _, errors = _run(config, workdir)
+  code, _, errors = running.run(config, workdir)
   assert code == 0, errors
-  assert _steady(_rows(workdir)) == _steady(_rows(reference))
-  assert len(_rows(workdir)) == len(_rows(reference))
+  assert running.steady(running.rows(workdir)) == running.steady(
+    running.rows(reference)
+  )
+  assert len(running.rows(workdir)) == len(running.rows(reference))
   reports = [
     json.loads((folder / "report.json").read_text())["models"]
     for folder in (workdir, reference)
@@ -135,22 +68,26 @@ def test_killed_at_random_moments_equals_whole(whole, tmp_path):
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_signal_saves_and_leaves(whole, tmp_path, signum):
   config, _, _, _ = whole
-  process = _start(config, tmp_path / "run", "--config.stages.rl.steps=5000")
-  _wait_for(process, tmp_path / "run", "rl", 3)
+  process = running.start(
+    config, tmp_path / "run", "--config.stages.rl.steps=5000"
+  )
+  running.wait_for(process, tmp_path / "run", "rl", 3)
   process.send_signal(signum)
-  _, errors = process.communicate(timeout=LONG)
+  _, errors = process.communicate(timeout=running.LONG)
   assert process.returncode == 128 + signum
   assert "the same command continues" in errors
   saved = {
     int(path.name) for path in (tmp_path / "run/checkpoints/rl").iterdir()
   }
-  last = max(r["step"] for r in _rows(tmp_path / "run") if r["phase"] == "rl")
+  last = max(
+    r["step"] for r in running.rows(tmp_path / "run") if r["phase"] == "rl"
+  )
   assert last + 1 in saved
 
 
 def test_config_of_another_run(whole):
   config, workdir, _, _ = whole
-  code, _, errors = _run(config, workdir, "--config.seed=7")
+  code, _, errors = running.run(config, workdir, "--config.seed=7")
   assert code == 1
   assert "seed: 0 there, 7 now" in errors and "Traceback" not in errors
 
@@ -166,14 +103,16 @@ def test_config_of_another_run(whole):
 )
 def test_bad_flags_name_the_field(whole, tmp_path, override, message):
   config, _, _, _ = whole
-  code, _, errors = _run(config, tmp_path / "run", override)
+  code, _, errors = running.run(config, tmp_path / "run", override)
   assert code != 0
   assert message in errors
 
 
 def test_tokenizer_is_larger_than_the_model(tmp_path):
-  values = tiny.mapping()
+  values = small_job.mapping()
   values["model"]["vocab_size"] = 16
-  code, _, errors = _run(_config(tmp_path, values), tmp_path / "run")
+  code, _, errors = running.run(
+    running.write_config(tmp_path, values), tmp_path / "run"
+  )
   assert code == 1
   assert f"{tokenizers.arithmetic().vocab_size} ids" in errors

@@ -46,7 +46,9 @@ def build(cfg: config.Model, seed: int = 0) -> transformers.Qwen2ForCausalLM:
   return model
 
 
-def converted(model: transformers.Qwen2ForCausalLM, cfg: config.Model) -> Params:
+def converted(
+  model: transformers.Qwen2ForCausalLM, cfg: config.Model
+) -> Params:
   """The same weights as our parameters: kernels [in, out], layers stacked."""
   state = {k: v.detach().numpy() for k, v in model.state_dict().items()}
   width, dim = cfg.embed_dim, cfg.head_dim

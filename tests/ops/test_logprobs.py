@@ -3,6 +3,7 @@
 import functools
 
 import jax
+import jax.extend
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -97,9 +98,7 @@ def test_huge_logits_stay_finite():
   big = 1e4 * hidden
   picked, entropy = chunked.logprobs(big, unembedding, targets)
   assert np.isfinite(picked).all() and np.isfinite(entropy).all()
-  for x in gradients(
-    chunked.logprobs, big, unembedding, targets, weights, 1.0
-  ):
+  for x in gradients(chunked.logprobs, big, unembedding, targets, weights, 1.0):
     assert np.isfinite(x).all()
 
 
@@ -119,7 +118,7 @@ def sizes(jaxpr):
   for equation in jaxpr.eqns:
     for variable in equation.outvars:
       yield int(np.prod(variable.aval.shape))
-    for inner in jax.core.jaxprs_in_params(equation.params):
+    for inner in jax.extend.core.jaxprs_in_params(equation.params):
       yield from sizes(inner)
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from rrm_jax.train import loading, loop
-from rrm_jax.train.job import run_stages
-from tests import tiny
+from tests import small_job
 
 
 def _figures(folder):
@@ -40,13 +39,11 @@ def _asked_after(calls):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
   """The uninterrupted run."""
-  job = tiny.job(tmp_path_factory.mktemp("whole"), _values())
-  run_stages(job)
-  return job
+  return small_job.run(tmp_path_factory.mktemp("whole"), _values())
 
 
 def _values():
-  values = tiny.mapping()
+  values = small_job.mapping()
   # Steps 2 and 4 stay, so that a test can take the newest away.
   values["checkpoint"] = {"every": 2, "keep": 3}
   return values
@@ -56,9 +53,8 @@ def _values():
 @pytest.mark.parametrize("calls", [3, 6, 10])
 def test_interrupted_and_resumed_equals_whole(whole, tmp_path, calls):
   with pytest.raises(loop.Interrupted):
-    run_stages(tiny.job(tmp_path, _values(), _asked_after(calls)))
-  resumed = tiny.job(tmp_path, _values())
-  run_stages(resumed)
+    small_job.run(tmp_path, _values(), _asked_after(calls))
+  resumed = small_job.run(tmp_path, _values())
   jax.tree.map(
     np.testing.assert_array_equal, _weights(whole), _weights(resumed)
   )
@@ -71,7 +67,7 @@ def test_interrupted_and_resumed_equals_whole(whole, tmp_path, calls):
 def test_finished_job_changes_nothing(whole):
   before = _figures(whole.folder)
   weights = _weights(whole)
-  run_stages(tiny.job(whole.folder, _values()))
+  small_job.run(whole.folder, _values())
   jax.tree.map(np.testing.assert_array_equal, weights, _weights(whole))
   key = lambda row: (row["phase"], row["step"])  # noqa: E731
   assert sorted(before, key=key) == sorted(_figures(whole.folder), key=key)
@@ -79,10 +75,10 @@ def test_finished_job_changes_nothing(whole):
 
 def test_another_seed_gives_other_weights(whole, tmp_path):
   values = _values() | {"seed": 1, "order": ["warm_start"]}
-  other = tiny.job(tmp_path, values)
-  run_stages(other)
+  other = small_job.run(tmp_path, values)
   first, second = (
-    jax.tree.leaves(weights[0]) for weights in (_weights(whole), _weights(other))
+    jax.tree.leaves(weights[0])
+    for weights in (_weights(whole), _weights(other))
   )
   assert any(
     not np.array_equal(a, b) for a, b in zip(first, second, strict=True)

@@ -1,0 +1,207 @@
+"""A config is taken as it is meant, or refused with the right name."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rrm_jax import config
+from rrm_jax.config import from_mapping, to_mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Cat:
+  recipe: Literal["cat"] = "cat"
+  lives: int = 9
+
+
+@dataclasses.dataclass(frozen=True)
+class Dog:
+  breed: str
+  recipe: Literal["dog"] = "dog"
+
+
+@dataclasses.dataclass(frozen=True)
+class Home:
+  rooms: int
+  rent: float = 1.5
+  heated: bool = True
+  guest: Cat | None = None
+  pets: Mapping[str, Cat | Dog] = dataclasses.field(default_factory=dict)
+  floors: tuple[int, ...] = ()
+  colour: Literal["red", "blue"] = "red"
+
+
+def test_values_are_taken_as_they_are_meant():
+  home = from_mapping(
+    Home,
+    {
+      "rooms": 3,
+      "rent": 2,
+      "guest": {"lives": 7},
+      "pets": {"a": {"recipe": "dog", "breed": "x"}, "b": {"recipe": "cat"}},
+      "floors": [1, 2],
+      "colour": "blue",
+    },
+  )
+  assert home == Home(
+    3, 2.0, True, Cat(lives=7), {"a": Dog("x"), "b": Cat()}, (1, 2), "blue"
+  )
+  assert type(home.rent) is float
+  assert list(home.pets) == ["a", "b"]
+  assert from_mapping(Home, {"rooms": 1, "guest": None}).guest is None
+
+
+@pytest.mark.parametrize(
+  ("mapping", "message"),
+  [
+    ({"rooms": 1, "flors": []}, "config.flors .*did you mean config.floors"),
+    ({"rooms": 1, "qqq": 0}, "config.qqq is no field of Home; did you mean"),
+    ({}, "config lacks rooms, which Home needs"),
+    ({"rooms": "1"}, "config.rooms='1' is str, must be int"),
+    ({"rooms": True}, "config.rooms=True is bool, must be int"),
+    ({"rooms": 1.0}, "config.rooms=1.0 is float, must be int"),
+    ({"rooms": None}, "config.rooms=None is NoneType, must be int"),
+    ({"rooms": 1, "rent": True}, "config.rent=True is bool, must be float"),
+    ({"rooms": 1, "rent": "2"}, "config.rent='2' is str, must be float"),
+    ({"rooms": 1, "heated": 1}, "config.heated=1 is int, must be bool"),
+    ({"rooms": 1, "floors": 3}, "config.floors=3 is int, must be a list"),
+    ({"rooms": 1, "floors": "12"}, "config.floors='12' is str"),
+    ({"rooms": 1, "floors": [1, "2"]}, r"config.floors\[1\]='2' is str"),
+    ({"rooms": 1, "colour": "pink"}, r"config.colour='pink' .*'red', 'blue'"),
+    ({"rooms": 1, "guest": 3}, "config.guest=3 is int"),
+    ({"rooms": 1, "guest": {"live": 3}}, "did you mean config.guest.lives"),
+    ({"rooms": 1, "pets": []}, r"config.pets=\[\] is list"),
+    (
+      {"rooms": 1, "pets": {"a": {"recipe": "cow"}}},
+      r"config.pets.a.recipe='cow' is not one of \['cat', 'dog'\]",
+    ),
+    ({"rooms": 1, "pets": {"a": {}}}, "config.pets.a.recipe=None is not one"),
+    ({"rooms": 1, "pets": {"a": 5}}, "config.pets.a.recipe=5 is not one"),
+    (
+      {"rooms": 1, "pets": {"a": {"recipe": "dog"}}},
+      "config.pets.a lacks breed, which Dog needs",
+    ),
+  ],
+)
+def test_mistakes_are_named(mapping, message):
+  with pytest.raises(ValueError, match=message):
+    from_mapping(Home, mapping)
+
+
+cats = st.builds(Cat, lives=st.integers())
+dogs = st.builds(Dog, breed=st.text())
+homes = st.builds(
+  Home,
+  rooms=st.integers(),
+  rent=st.floats(allow_nan=False, allow_infinity=False),
+  heated=st.booleans(),
+  guest=st.none() | cats,
+  pets=st.dictionaries(st.text(), cats | dogs),
+  floors=st.lists(st.integers()).map(tuple),
+  colour=st.sampled_from(["red", "blue"]),
+)
+
+
+@given(homes)
+def test_round_trip_through_json(home):
+  mapping = to_mapping(home)
+  assert from_mapping(Home, json.loads(json.dumps(mapping))) == home
+
+
+@given(st.text(), st.integers())
+def test_no_unknown_key_passes(key, value):
+  known = {field.name for field in dataclasses.fields(Home)}
+  if key not in known:
+    with pytest.raises(ValueError, match="did you mean"):
+      from_mapping(Home, {"rooms": 1, key: value})
+
+
+def job(**changes):
+  """A whole job's mapping, of two stages."""
+  return {
+    "name": "small",
+    "model": {
+      "vocab_size": 32,
+      "embed_dim": 8,
+      "mlp_dim": 16,
+      "num_layers": 2,
+      "num_heads": 2,
+      "num_kv_heads": 1,
+      "head_dim": 4,
+    },
+    "tokenizer": "arithmetic",
+    "data": {},
+    "stages": {
+      "warm": {
+        "recipe": "sft",
+        "steps": 3,
+        "batch_size": 4,
+        "optimizer": {},
+      },
+      "rl": {
+        "recipe": "grpo",
+        "steps": 2,
+        "comparisons": 2,
+        "samples": 2,
+        "optimizer": {},
+        "sampling": {},
+        "start": "warm",
+      },
+    },
+    "order": ["warm", "rl"],
+  } | changes
+
+
+def changed(path, value):
+  """The job's mapping with one field changed, named with dots."""
+  mapping = json.loads(json.dumps(job()))
+  inner = mapping
+  *groups, name = path.split(".")
+  for group in groups:
+    inner = inner.setdefault(group, {})
+  inner[name] = value
+  return mapping
+
+
+def test_a_job():
+  made = from_mapping(config.Job, job())
+  assert made.stages["warm"] == config.Sft(3, 4, config.Optimizer())
+  assert isinstance(made.stages["rl"], config.Grpo)
+  assert from_mapping(config.Job, to_mapping(made)) == made
+
+
+@pytest.mark.parametrize(
+  ("path", "value", "message"),
+  [
+    ("seed", True, "config.seed=True is bool"),
+    ("model.num_kv_heads", 3, "config.model: num_heads=2 is no multiple"),
+    ("model.head_dim", 3, "head_dim=3 must be even"),
+    ("stages.rl.samples", 1, "config.stages.rl: samples=1: a group of one"),
+    ("stages.rl.microbatches", 3, "4 rows do not split"),
+    ("stages.rl.sampling.top_p", 0.0, "config.stages.rl.sampling: top_p=0.0"),
+    ("stages.rl.sampling.min_p", 2.0, "min_p=2.0"),
+    ("stages.rl.sampling.temperature", -1.0, "temperature=-1.0 is negative"),
+    ("stages.rl.sampling.top_k", -1, "top_k=-1"),
+    ("stages.warm.traces.noize", 0.1, "did you mean .*traces.noise"),
+    ("stages.warm.traces", {"careful": 0.5}, "careful . partial . lazy"),
+    ("stages.rl.recipe", "ppo", r"recipe='ppo' is not one of"),
+    ("stages.rl.start", "warn", "start='warn'"),
+    ("stages.warm.start", "rl", "start='rl'"),
+    ("stages.warm.start", "warm", "start='warm'"),
+    ("order", ["rl", "warm"], "start='warm'"),
+    ("order", ["rl"], "start='warm'"),
+    ("order", ["warm", "sl"], "order names 'sl'"),
+  ],
+)
+def test_a_jobs_mistakes_are_named(path, value, message):
+  with pytest.raises(ValueError, match=message):
+    from_mapping(config.Job, changed(path, value))
+
+
+def test_a_stage_may_be_left_out():
+  assert from_mapping(config.Job, changed("order", ["warm"])).order == ("warm",)

@@ -4,7 +4,6 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -34,7 +33,7 @@ def compilation_cache() -> None:
     )
 
 
-def parse_flags(argv: Sequence[str]) -> list[str]:
+def parse_flags(argv: list[str]) -> list[str]:
   """Flags as absl parses them, a mistake in one line in place of a trace.
 
   A mistyped config field is named with the nearest right one.

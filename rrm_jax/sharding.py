@@ -125,6 +125,8 @@ def layout(cfg: config.Mesh) -> Layout:
   count = jax.device_count()
   if sizes.count(-1) > 1:
     raise ValueError(f"mesh {cfg}: at most one axis may be -1")
+  if any(size < 1 and size != -1 for size in sizes):
+    raise ValueError(f"mesh {cfg}: an axis has at least 1 device, or is -1")
   if -1 in sizes:
     known = math.prod(size for size in sizes if size != -1)
     sizes[sizes.index(-1)] = count // known

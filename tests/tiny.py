@@ -1,6 +1,7 @@
 """Small models, meshes and batches for the tests of the device code."""
 
 import dataclasses
+import functools
 import math
 
 import jax
@@ -9,10 +10,12 @@ import numpy as np
 from jax.sharding import AxisType
 
 from rrm_jax import config
-from rrm_jax.batches import Params, Prompts
+from rrm_jax.batches import Params, Prompts, Rollout
 from rrm_jax.model import qwen2
+from rrm_jax.sampling import budget
 from rrm_jax.sampling.budget import CHOICE, Script
-from rrm_jax.sharding import MESH_AXES, Layout, put
+from rrm_jax.sampling.generate import generate
+from rrm_jax.sharding import MESH_AXES, Layout, fetch, put
 
 # Cuts evenly over every mesh of the tests: fsdp up to 8, tensor up to 2.
 MODEL = config.Model(
@@ -25,6 +28,8 @@ MODEL = config.Model(
   head_dim=8,
   rope_theta=1e4,
 )
+SAMPLING = config.Sampling(max_new_tokens=12)
+SAMPLES = 2
 MESHES = [(1, 8, 1), (1, 4, 2), (2, 2, 2), (1, 1, 1)]
 
 CLOSING_TAG, STOP, OTHER_STOP = 60, 61, 62
@@ -42,6 +47,9 @@ def layout(data: int = 1, fsdp: int = 1, tensor: int = 1) -> Layout:
       devices=jax.devices()[: data * fsdp * tensor],
     )
   )
+
+
+shapes = functools.cache(qwen2.abstract)
 
 
 def params(cfg: config.Model = MODEL, seed: int = 0) -> Params:
@@ -63,13 +71,18 @@ def params(cfg: config.Model = MODEL, seed: int = 0) -> Params:
     contracted = x.shape[1:3] if path[-2].key == "o" else x.shape[1:2]
     return noise * math.prod(contracted) ** -0.5
 
-  return jax.tree_util.tree_map_with_path(fill, qwen2.abstract(cfg))
+  return jax.tree_util.tree_map_with_path(fill, shapes(cfg))
 
 
 def placed(tree: Params, over: Layout, cfg: config.Model = MODEL) -> Params:
   """Parameters cut over a mesh as the rules say."""
-  logical = qwen2.logical_axes(cfg)
-  return put(tree, over.shardings(logical, tree))
+  return put(tree, shardings(over, cfg))
+
+
+@functools.cache
+def shardings(over: Layout, cfg: config.Model) -> Params:
+  """How the parameters are cut."""
+  return over.shardings(qwen2.logical_axes(cfg), shapes(cfg))
 
 
 def single(tree: Params) -> Params:
@@ -111,3 +124,36 @@ def script() -> Script:
 def variant(**changes: object) -> config.Model:
   """The tests' model with some fields changed."""
   return dataclasses.replace(MODEL, **changes)  # type: ignore[arg-type]
+
+
+def sample(
+  prompts: Prompts,
+  over: Layout | None = None,
+  samples: int = SAMPLES,
+  sampling: config.Sampling = SAMPLING,
+  limit: int = budget.UNLIMITED,
+  weights: Params | None = None,
+  seed: int = 5,
+  cfg: config.Model = MODEL,
+) -> Rollout:
+  """What `generate` says; host arrays in, host arrays out."""
+  over = over or layout()
+  weights = placed(params(cfg) if weights is None else weights, over, cfg)
+  return fetch(
+    generate(
+      weights,
+      put(prompts, over.named("batch")),
+      put(script(), over.replicated),
+      jax.random.key(seed),
+      put(np.int32(limit), over.replicated),
+      cfg=cfg,
+      sampling=sampling,
+      samples=samples,
+      layout=over,
+    )
+  )
+
+
+def completion(rollout: Rollout, row: int) -> np.ndarray:
+  """The tokens after a row's prompt."""
+  return rollout.tokens[row, rollout.prompt_length[row] : rollout.length[row]]

@@ -17,8 +17,9 @@ def group_relative(
   varied = jnp.ptp(rewards, axis=1, keepdims=True) > 0
   if not std_normalized:
     return jnp.where(varied, centred, 0.0)
-  std = rewards.std(axis=1, keepdims=True)
-  return jnp.where(varied, centred / jnp.where(varied, std, 1.0), 0.0)
+  # Before the root, whose slope at 0 is infinite.
+  variance = jnp.where(varied, rewards.var(axis=1, keepdims=True), 1.0)
+  return jnp.where(varied, centred / jnp.sqrt(variance), 0.0)
 
 
 def zero_variance(rewards: Float[Array, "P G"]) -> Float[Array, ""]:

@@ -150,6 +150,8 @@ def _loss_sums(
   logprobs, entropy = _row_logprobs(
     params, batch.tokens, cfg, temperature, layout
   )
+  # Before anything is exponentiated: 0 times an overflow is not a 0 gradient.
+  logprobs = jnp.where(batch.sampled, logprobs, 0.0)
   with jax.named_scope("loss"):
     sums = {"entropy": masked.total(entropy, batch.sampled)}
     if objective is None:
@@ -205,8 +207,10 @@ def update(
   one the supervised loss. Of the metrics, each a mean over tokens, the first
   minibatch's are kept under their names: it alone is on-policy, so there
   `logprob_difference` is that between sampler and learner. The last
-  minibatch's `ratio` and `clipped` show how far the step went. `bad_rows`
-  [N] marks rows whose own loss is not finite.
+  minibatch's `ratio` and `clipped` show how far the step went, and its
+  `gradient_norm` that no update before it went wrong. `bad_rows` [N] marks
+  rows whose own loss is not finite, in the first minibatch that has any: its
+  update spoils the parameters for all rows that follow.
   """
   gradient = jax.value_and_grad(_loss_sums, has_aux=True)
 
@@ -247,8 +251,12 @@ def update(
   state, metrics = jax.lax.scan(minibatch, state, _split(batch, minibatches))
   bad_rows = metrics.pop("bad_rows")  # minibatch, microbatch, row
   first = {name: value[0] for name, value in metrics.items()}
+  broken = ~jnp.isfinite(metrics["gradient_norm"])
+  spoiled = jnp.cumsum(broken) > broken
+  bad_rows &= ~spoiled[:, None, None]
   first["bad_rows"] = bad_rows.transpose(2, 1, 0).reshape(-1)
   if objective is not None:
+    first["last_gradient_norm"] = metrics["gradient_norm"][-1]
     first["last_ratio"] = metrics["ratio"][-1]
     first["last_clipped"] = metrics["clipped"][-1]
   return TrainState(state.step + 1, state.params, state.opt_state), first

@@ -159,7 +159,7 @@ def _assemble(
 
 
 def _report(
-  metrics: learner.Metrics,
+  metrics: dict[str, np.ndarray],
   rewards: np.ndarray,
   judgements: list[Judgement],
   seen: Rollout,

@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
-import jax
+import numpy as np
 import optax
 
 from rrm_jax import config
@@ -50,14 +50,14 @@ class StepReport:
   """What a step did.
 
   Attributes:
-    metrics: Figures by name, still on the device.
+    metrics: Figures by name.
     bad_rows: One flag per row, set where its own loss is not finite.
     rows: A readable name of each row.
     judgements: What was sampled, where the recipe samples.
   """
 
-  metrics: Mapping[str, jax.Array | float]
-  bad_rows: jax.Array
+  metrics: Mapping[str, float]
+  bad_rows: np.ndarray
   rows: Sequence[str]
   judgements: Sequence[Judgement]
 

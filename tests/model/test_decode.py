@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests import tiny
 
 from rrm_jax import config
 from rrm_jax.batches import Prompts
 from rrm_jax.model import kv_cache, qwen2
 from rrm_jax.sampling import budget
 from rrm_jax.sampling.generate import generate
+from tests import tiny
 
 LENGTHS = (3, 9, 5, 1)
 COLUMNS, NEW = 9, 8

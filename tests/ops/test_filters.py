@@ -31,7 +31,7 @@ def shares(**kept):
   return weights / weights.sum()
 
 
-SQUARES = dict(t0=0.01, t1=0.16, t2=0.0025, t3=0.09, t4=0.0225)
+SQUARES = {"t0": 0.01, "t1": 0.16, "t2": 0.0025, "t3": 0.09, "t4": 0.0225}
 CASES = [
   ({}, PROBS),
   # p^(1/T) over its sum: squares at 1/2, square roots at 2.

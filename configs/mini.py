@@ -51,13 +51,13 @@ def _warm_start() -> dict:
 def _direct_warm_start() -> dict:
   return {
     "recipe": "sft",
-    "steps": 600,
+    "steps": 1_000,
     "batch_size": 64,
     "row_tokens": 22,
     "template": DIRECT,
     "optimizer": _optimizer(3e-3, "cosine"),
     # Mixed from the start it learns nothing, not even one term.
-    "curriculum": [1, 2, 2, 3, 14],
+    "curriculum": [1, 1, 1, 2, 2, 2, 2, 14, 14, 14],
   }
 
 
@@ -114,7 +114,7 @@ def get_config() -> ml_collections.ConfigDict:
           "control": "control",
           "direct": "direct",
           "comparisons": 1_024,
-          "max_new_tokens": 26,
+          "max_new_tokens": 30,
           "temperatures": [1.0, 0.6, 0.0],
           "votes": [1, 3, 5, 9, 15],
           "vote_comparisons": 512,

@@ -17,11 +17,11 @@ from pathlib import Path
 import jax
 from absl import app, flags
 from ml_collections import config_flags
-from rrm_jax.metrics import MetricWriter, NonFiniteError
 
 from launch import setup
 from rrm_jax import config, sharding, workdir
 from rrm_jax.analysis.summary import readable
+from rrm_jax.metrics import MetricWriter, NonFiniteError
 from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.train import loading, loop, report
 from rrm_jax.train.job import Job, run_stages

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 from jaxtyping import PyTree
 
 from rrm_jax import config, sharding
-from rrm_jax.ops.fingerprint import fingerprint
+from rrm_jax.ops.fingerprint import fingerprints
 
 _DELETED = "deleted"
 
@@ -211,7 +212,8 @@ def _flatten(state: PyTree) -> dict[str, Any]:
 
 def _describe(leaves: dict[str, Any]) -> dict[str, Any]:
   """What is stored beside the arrays; the digest guards the rest."""
-  marks = jax.device_get({k: fingerprint(x) for k, x in leaves.items()})
+  arrays = {name: jnp.asarray(x) for name, x in leaves.items()}
+  marks = jax.device_get(fingerprints(jax.block_until_ready(arrays)))
   table = {
     name: {
       "shape": list(x.shape),

@@ -91,6 +91,27 @@ def script(tokenizer: Tokenizer, template: config.Template) -> budget.Script:
   )
 
 
+def thinking_limit(
+  sampling: config.Sampling, forced: budget.Script
+) -> np.ndarray:
+  """The thinking budget as the sampler takes it, a host scalar.
+
+  Raises:
+    ValueError: what is forced at its end would not fit into the completion.
+  """
+  limit = sampling.thinking_budget
+  if limit < 0:
+    return np.array(budget.UNLIMITED, np.int32)
+  needed = limit + len(forced.tokens)
+  if needed > sampling.max_new_tokens:
+    raise ValueError(
+      f"thinking_budget={limit} and the {len(forced.tokens)} tokens forced "
+      f"after it do not fit into max_new_tokens={sampling.max_new_tokens}; "
+      f"raise it to {needed}"
+    )
+  return np.array(limit, np.int32)
+
+
 def read(
   requests: Sequence[Request],
   rollout: Rollout,
@@ -224,17 +245,15 @@ class Judge:
     parts = self.layout.batch_parts
     rows = -(-max(1, self.batch_rows // samples) // parts) * parts
     columns = bucket(max(len(item.tokens) for item in requests))
-    limit = self.sampling.thinking_budget
+    forced = script(self.tokenizer, self.template)
+    whole = self.layout.replicated
     rollout = fetch(
       generate(
         self.params,
         put(encode(requests, rows, columns), self.layout.named("batch")),
-        put(script(self.tokenizer, self.template), self.layout.replicated),
+        put(forced, whole),
         key(self.seed),
-        put(
-          np.int32(limit if limit >= 0 else budget.UNLIMITED),
-          self.layout.replicated,
-        ),
+        put(thinking_limit(self.sampling, forced), whole),
         cfg=self.cfg,
         # The budget is an argument, so it makes no other program.
         sampling=dataclasses.replace(self.sampling, thinking_budget=-1),

@@ -1,5 +1,7 @@
 """AdamW, its schedule and its mask, as one optax chain."""
 
+import functools
+
 import jax
 import optax
 from jaxtyping import PyTree
@@ -40,8 +42,12 @@ def decayed(params: PyTree) -> PyTree:
   )
 
 
+@functools.cache
 def build(cfg: config.Optimizer, updates: int) -> optax.GradientTransformation:
-  """Clip by global norm, AdamW with decoupled decay (arXiv 1711.05101)."""
+  """Clip by global norm, AdamW with decoupled decay (arXiv 1711.05101).
+
+  The same arguments give the same object, and so the same compiled update.
+  """
   return optax.chain(
     optax.clip_by_global_norm(cfg.clip_norm),
     optax.adamw(

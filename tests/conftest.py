@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 # Read when jax makes its CPU devices, so set before anything imports it. On a
-# busy machine the threads of eight devices may wait long for each other, and
-# XLA ends the process after 40 seconds of that.
+# busy machine the threads of eight devices may wait long for each other; XLA
+# would end the process after 40 seconds of that.
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = " ".join(
   [
     os.environ.get("XLA_FLAGS", ""),
     "--xla_force_host_platform_device_count=8",
-    "--xla_cpu_collective_call_terminate_timeout_seconds=600",
+    "--xla_cpu_collective_call_terminate_timeout_seconds=120",
   ]
 ).strip()
 

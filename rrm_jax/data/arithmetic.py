@@ -31,7 +31,7 @@ _FILL = "."
 _TERM = re.compile(r"[+-][0-9]|\*[2-9]")
 # One query in so many is kept for the test split.
 _TEST_ONE_IN = 4
-# Queries of at most this many terms are too few to hold some of them out.
+# Queries of so many terms are too few to hold some of them out.
 _FEW_TERMS = 2
 
 
@@ -40,13 +40,13 @@ def comparison(
 ) -> Comparison:
   """Number `index` of an endless stream of comparisons.
 
-  The two splits share no query with the same two answers, whatever the seed,
-  the order of the answers and the width: a hash of the text says to which
-  split it belongs, and a draw which belongs to the other is drawn again. A
-  query of three or more terms belongs to one split with all its answers. Of
-  one term there are 10 queries and of two at most 280, and to hold some out
-  would hold out a part of the task; so each of those is in both splits, in
-  the test split with some of its wrong answers and in the other with the rest.
+  Of three or more terms the two splits share no query, whatever the seed, the
+  order of the answers and the width: a hash of the text says to which split
+  it belongs, and a draw which belongs to the other is drawn again. Of two
+  terms there are 280 queries, so each is in both splits, in the test split
+  with some of its wrong answers and in the other with the rest. Of one term
+  there are 10 queries, 180 comparisons in all: those the splits do share, and
+  what is measured on them may have been learnt by heart.
 
   Args:
     task: The operators, the range of terms and the width.
@@ -64,7 +64,7 @@ def comparison(
     terms = _draw_terms(rng, operators, num_terms)
     right = _work(terms)[-1]
     wrong = _draw_wrong(rng, terms, right)
-    if split_of(terms, wrong) == split:
+    if len(terms) == 1 or split_of(terms, wrong) == split:
       break
   label = 1 + _below(rng, 2)
   answers = (right, wrong) if label == 1 else (wrong, right)
@@ -80,9 +80,12 @@ def comparison(
 
 
 def split_of(terms: Sequence[str], wrong: int) -> Split:
-  """The split of a query with this wrong answer; see `comparison`."""
+  """The split of a query, of two terms with this wrong answer.
+
+  See `comparison`; of one term, it does not matter.
+  """
   place = stable_hash.fraction(SOURCE, " ".join(terms))
-  if len(terms) <= _FEW_TERMS:
+  if len(terms) == _FEW_TERMS:
     held_out = (wrong + int(place * _TEST_ONE_IN)) % _TEST_ONE_IN == 0
   else:
     held_out = place < 1 / _TEST_ONE_IN

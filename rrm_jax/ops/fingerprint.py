@@ -27,3 +27,15 @@ def fingerprint(x: Shaped[jax.Array, "..."]) -> UInt32[jax.Array, ""]:
   weight = (weight ^ (weight >> 15)) * jnp.uint32(0x85EBCA77)
   weight = (weight ^ (weight >> 13)) | 1
   return jnp.sum(words.astype(jnp.uint32) * weight, dtype=jnp.uint32)
+
+
+@jax.jit
+def fingerprints(
+  arrays: dict[str, Shaped[jax.Array, "..."]],
+) -> dict[str, UInt32[jax.Array, ""]]:
+  """`fingerprint` of each, as one program.
+
+  One for each array would leave many programs with collectives in flight at
+  once, which the CPU backend's devices can wait on each other in for ever.
+  """
+  return {name: fingerprint(x) for name, x in arrays.items()}

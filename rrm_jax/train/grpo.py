@@ -5,6 +5,7 @@ arXiv 2505.14674, section 3), turned into group-relative advantages for the
 clipped surrogate of GRPO (arXiv 2402.03300, section 4.1).
 """
 
+import dataclasses
 import functools
 
 import jax
@@ -13,11 +14,18 @@ import numpy as np
 from rrm_jax import config, sharding
 from rrm_jax.batches import LearnerBatch, Rollout, TrainState
 from rrm_jax.data.pipeline import random_labels
-from rrm_jax.judge import Request, bucket, encode, read, request, script
+from rrm_jax.judge import (
+  Request,
+  bucket,
+  encode,
+  read,
+  request,
+  script,
+  thinking_limit,
+)
 from rrm_jax.records import Comparison, Judgement
 from rrm_jax.rl import learner
 from rrm_jax.rl.advantages import group_relative
-from rrm_jax.sampling import budget
 from rrm_jax.sampling.generate import generate
 from rrm_jax.text.reward import reward
 from rrm_jax.train.run import Run, StepReport
@@ -76,18 +84,18 @@ def _sample(
   index: int,
 ) -> Rollout:
   columns = bucket(max(len(item.tokens) for item in requests))
-  limit = stage.sampling.thinking_budget
+  forced = script(run.tokenizer, stage.template)
   whole = run.layout.replicated
   return generate(
     state.params,
     sharding.put(
       encode(requests, len(requests), columns), run.layout.named("batch")
     ),
-    sharding.put(script(run.tokenizer, stage.template), whole),
+    sharding.put(forced, whole),
     sharding.key(run.seed, index),
-    sharding.put(np.int32(limit if limit >= 0 else budget.UNLIMITED), whole),
+    sharding.put(thinking_limit(stage.sampling, forced), whole),
     cfg=run.model,
-    sampling=stage.sampling,
+    sampling=dataclasses.replace(stage.sampling, thinking_budget=-1),
     samples=stage.samples,
     layout=run.layout,
   )

@@ -82,11 +82,11 @@ def train(
     if last or stopping or around.checkpoints.due(index, stage.steps):
       with around.timer("save"):
         around.checkpoints.save(index, state)
-    if last:
-      break
     if stopping:
       around.checkpoints.wait()
       raise Interrupted(f"{run.name} step {index}")
+    if last:
+      break
     # 3. Change it.
     state, report = _step(run, stage, state, index)
     check_finite(report.metrics, index, _bad(report))

@@ -41,9 +41,10 @@ def parse_flags(argv: list[str]) -> list[str]:
   try:
     return app.parse_flags_with_usage(argv)
   except (KeyError, AttributeError, TypeError, ValueError) as error:
-    # absl and ml_collections quote and escape their own messages.
+    # ml_collections quotes and escapes its messages; the hint comes last.
     text = str(error).encode().decode("unicode_escape").strip("\"'")
-    fail(ValueError(f"flag: {text}"))
+    given = [flag for flag in argv if flag.startswith("--config.")]
+    fail(ValueError(f"{' '.join(given)}: {text.splitlines()[-1]}"))
     sys.exit(1)
 
 

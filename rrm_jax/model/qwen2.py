@@ -47,8 +47,7 @@ class Linear(nn.Module):
   """x W + b over the last `contracted` dimensions of x.
 
   The product is of two matrices: left to itself, XLA differentiates the
-  three-dimensional form into a contraction over two dimensions, which took
-  1.8 times as long on a CPU.
+  three-dimensional form into a contraction over two dimensions, slow on CPUs.
   """
 
   features: tuple[int, ...]
@@ -61,23 +60,14 @@ class Linear(nn.Module):
     """x to x W + b."""
     batch, inner = x.shape[: -self.contracted], x.shape[-self.contracted :]
     fan_in = math.prod(inner)
-    kernel = _param(
-      self,
-      "kernel",
-      nn.initializers.normal(fan_in**-0.5),
-      self.axes,
-      (*inner, *self.features),
-    )
+    normal = nn.initializers.normal(fan_in**-0.5)
+    shape = (*inner, *self.features)
+    kernel = _param(self, "kernel", normal, self.axes, shape)
     y = x.reshape(-1, fan_in) @ kernel.astype(x.dtype).reshape(fan_in, -1)
     y = y.reshape(*batch, *self.features)
     if self.biased:
-      bias = _param(
-        self,
-        "bias",
-        nn.initializers.zeros,
-        self.axes[self.contracted :],
-        self.features,
-      )
+      zeros, axes = nn.initializers.zeros, self.axes[self.contracted :]
+      bias = _param(self, "bias", zeros, axes, self.features)
       y += bias.astype(x.dtype)
     return y
 
@@ -90,9 +80,8 @@ class RMSNorm(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Each token's vector, normed."""
-    scale = _param(
-      self, "scale", nn.initializers.ones, ("embed",), (x.shape[-1],)
-    )
+    ones = nn.initializers.ones
+    scale = _param(self, "scale", ones, ("embed",), (x.shape[-1],))
     wide = x.astype(jnp.float32)
     wide *= jax.lax.rsqrt(jnp.mean(wide**2, -1, keepdims=True) + self.eps)
     return wide.astype(x.dtype) * scale.astype(x.dtype)
@@ -114,10 +103,8 @@ class Attention(nn.Module):
   ) -> tuple[jax.Array, KVCache | None]:
     """What each token gathers, and the cache with these tokens."""
     cfg = self.cfg
-    heads, kv_heads = (
-      (cfg.num_heads, cfg.head_dim),
-      (cfg.num_kv_heads, cfg.head_dim),
-    )
+    heads = (cfg.num_heads, cfg.head_dim)
+    kv_heads = (cfg.num_kv_heads, cfg.head_dim)
     kv_axes = ("embed", "kv_heads", "head_dim")
     q = Linear(heads, ("embed", "heads", "head_dim"), biased=True, name="q")(x)
     k = Linear(kv_heads, kv_axes, biased=True, name="k")(x)
@@ -300,12 +287,9 @@ def forward(
   else:
     assert valid is None, "rows with a cache are compact"
     mask = positions[:, :, None] >= jnp.arange(cache.slots)
-  return cast(
-    tuple[jax.Array, KVCache | None],
-    Decoder(cfg, layout).apply(
-      {"params": params}, tokens, positions, mask, cache
-    ),
-  )
+  variables = {"params": params}
+  out = Decoder(cfg, layout).apply(variables, tokens, positions, mask, cache)
+  return cast(tuple[jax.Array, KVCache | None], out)
 
 
 def unembedding(params: Params, cfg: config.Model) -> Float[Array, "D V"]:

@@ -70,8 +70,8 @@ def draw(
   """One token per row from softmax(logits), and its log-probability.
 
   Gumbel-max with a key per row: the draw of a row is a function of its key
-  and its logits alone, and float noise of 1e-6 in the logits changes about
-  two draws in a million, where an inverse CDF would change one in a thousand.
+  and its logits alone. Float noise in the logits changes a draw only where
+  the two best are that close, far more seldom than it moves an inverse CDF.
   """
   noise = jax.vmap(
     lambda key: jax.random.gumbel(key, logits.shape[-1:], jnp.float32)

@@ -95,7 +95,7 @@ def test_config_of_another_run(whole):
 @pytest.mark.parametrize(
   ("override", "message"),
   [
-    ("--config.stages.rl.step=3", "stages.rl.steps"),
+    ("--config.stages.rl.step=3", 'Did you mean "steps"'),
     ("--config.model.num_layers=two", "num_layers"),
     ("--config.tokenizer=nowhere", "nowhere"),
     ("--config.stages.rl.comparisons=0", "comparisons"),

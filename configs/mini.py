@@ -51,13 +51,13 @@ def _warm_start() -> dict:
 def _direct_warm_start() -> dict:
   return {
     "recipe": "sft",
-    "steps": 1_000,
-    "batch_size": 64,
+    "steps": 600,
+    "batch_size": 128,
     "row_tokens": 22,
     "template": DIRECT,
     "optimizer": _optimizer(3e-3, "cosine"),
     # Mixed from the start it learns nothing, not even one term.
-    "curriculum": [1, 1, 1, 2, 2, 2, 2, 14, 14, 14],
+    "curriculum": [1, 1, 2, 2, 2, 2],
   }
 
 
@@ -75,6 +75,18 @@ def _rl(template: dict, start: str, steps: int, labels: str) -> dict:
     "optimizer": _optimizer(5e-4, "linear"),
     "objective": {"clip_low": 0.2, "clip_high": 0.2, "kl_coefficient": 0.0},
   }
+
+
+def _direct() -> dict:
+  """The same comparisons and steps as RRM's.
+
+  Most of them are beyond a judge that cannot think: their rewards are noise.
+  With RRM's own learning rate and normalization it forgets what it could do.
+  """
+  stage = _rl(DIRECT, "direct_warm_start", 150, "given")
+  stage["optimizer"]["learning_rate"] = 1e-4
+  stage["objective"]["std_normalized"] = False
+  return stage
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -104,7 +116,7 @@ def get_config() -> ml_collections.ConfigDict:
           "rl": _rl(THINKING, "warm_start", 150, "given"),
           "control": _rl(THINKING, "warm_start", 50, "random"),
           "direct_warm_start": _direct_warm_start(),
-          "direct": _rl(DIRECT, "direct_warm_start", 150, "given"),
+          "direct": _direct(),
         },
         "checkpoint": {"every": 50, "keep": 2, "keep_steps": [15]},
         "evaluation": {

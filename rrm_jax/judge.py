@@ -252,7 +252,7 @@ class Judge:
         self.params,
         put(encode(requests, rows, columns), self.layout.named("batch")),
         put(forced, whole),
-        key(self.seed),
+        key(self.seed, self.layout),
         put(thinking_limit(self.sampling, forced), whole),
         cfg=self.cfg,
         # The budget is an argument, so it makes no other program.

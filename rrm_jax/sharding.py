@@ -6,7 +6,9 @@ model), so the only traffic between hosts is what XLA's collectives make.
 """
 
 import dataclasses
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -162,16 +164,29 @@ def fetch(tree: PyTree) -> PyTree:
   """Global arrays as host arrays, whole on every process."""
   if jax.process_count() == 1:
     return jax.device_get(tree)
-  return multihost_utils.process_allgather(tree, tiled=True)
+  mesh = jax.tree.leaves(tree)[0].sharding.mesh
+  # One program for the whole tree, begun when its arrays are there: programs
+  # side by side may meet their collectives in another order elsewhere.
+  whole = _gather(NamedSharding(mesh, PartitionSpec()))(
+    jax.block_until_ready(tree)
+  )
+  return jax.tree.map(lambda x: np.asarray(x.addressable_data(0)), whole)
 
 
-def key(seed: int, *folds: int) -> jax.Array:
+@functools.cache
+def _gather(replicated: NamedSharding) -> Callable[[PyTree], PyTree]:
+  """Copies arrays to every device."""
+  return jax.jit(lambda tree: tree, out_shardings=replicated)
+
+
+def key(seed: int, layout: Layout, *folds: int) -> jax.Array:
   """A random key from a seed and what is folded into it, on every device."""
   with jax.transfer_guard("allow"):
     result = jax.random.key(seed)
     for fold in folds:
       result = jax.random.fold_in(result, fold)
-  return result
+    data = put(jax.random.key_data(result), layout.replicated)
+    return jax.random.wrap_key_data(data)
 
 
 def initialize(coordinator: str, processes: int, process: int) -> None:

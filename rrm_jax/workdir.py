@@ -2,6 +2,7 @@
 
 import json
 import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def write_config(workdir: Path, job: config.Job) -> None:
       )
     return
   workdir.mkdir(parents=True, exist_ok=True)
-  half = path.with_suffix(".json.tmp")
+  # A name of its own: the processes of a pod may all write at once.
+  half = path.with_name(f"{_CONFIG}.{uuid.uuid4().hex}")
   with half.open("w") as file:
     json.dump(config.to_mapping(job), file, indent=2)
     file.write("\n")

@@ -92,7 +92,7 @@ def _sample(
       encode(requests, len(requests), columns), run.layout.named("batch")
     ),
     sharding.put(forced, whole),
-    sharding.key(run.seed, index),
+    sharding.key(run.seed, run.layout, index),
     sharding.put(thinking_limit(stage.sampling, forced), whole),
     cfg=run.model,
     sampling=dataclasses.replace(stage.sampling, thinking_budget=-1),

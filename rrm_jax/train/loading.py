@@ -123,7 +123,7 @@ def initial_params(job: config.Job, seed: int, layout: Layout) -> Params:
     ValueError: `init_from` is no workdir, or one of another model.
   """
   if not job.init_from:
-    return learner.init_params(key(seed), job.model, layout)
+    return learner.init_params(key(seed, layout), job.model, layout)
   folder = Path(job.init_from)
   other = workdir.read_config(folder)
   if other.model != job.model:

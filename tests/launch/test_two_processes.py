@@ -16,16 +16,22 @@ def _free_port():
 
 
 def _finish(processes):
-  for process in processes:
-    _, errors = process.communicate(timeout=running.LONG)
-    assert process.returncode == 0, errors
+  """Waits for all; when one fails, none is left waiting for it."""
+  try:
+    for process in processes:
+      _, errors = process.communicate(timeout=running.LONG)
+      assert process.returncode == 0, errors
+  finally:
+    for process in processes:
+      process.kill()
+      process.communicate()
 
 
 @pytest.fixture(scope="module")
 def workdirs(tmp_path_factory):
   """The same job by one process with 8 devices, and by two with 4."""
   folder = tmp_path_factory.mktemp("processes")
-  values = small_job.mapping() | {"mesh": {"data": 1, "fsdp": 4, "tensor": 2}}
+  values = small_job.mapping() | {"mesh": {"data": 1, "fsdp": 8, "tensor": 1}}
   config = running.write_config(folder, values)
   port = _free_port()
   _finish([running.start(config, folder / "one", devices=8)])

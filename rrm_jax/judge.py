@@ -126,7 +126,6 @@ def read(
     for i in range(num)
   ]
   texts = tokenizer.decode_batch(completions)
-  forced = rollout.forced[:num].any(axis=1)
   return [
     _judgement(
       requests[i // samples],
@@ -134,7 +133,7 @@ def read(
       texts[i],
       completions[i],
       bool(rollout.stopped[i]),
-      bool(forced[i]),
+      rollout.forced[i, rollout.prompt_length[i] :],
       tokenizer,
       template,
     )
@@ -148,13 +147,14 @@ def _judgement(
   text: str,
   completion: list[int],
   stopped: bool,
-  forced: bool,
+  forced: np.ndarray,
   tokenizer: Tokenizer,
   template: config.Template,
 ) -> Judgement:
   said = verdict.parse(text, thinking=template.thinking, stopped=stopped)
   tag = tokenizer.closing_tag
-  thought = completion.index(tag) if tag in completion else len(completion)
+  end = completion.index(tag) if tag in completion else len(completion)
+  thought = end - int(forced[:end].sum())
   finish = Finish.STOPPED if stopped else Finish.LENGTH
   return Judgement(
     uid=item.comparison.uid,
@@ -165,7 +165,7 @@ def _judgement(
     prompt_tokens=len(item.tokens),
     thinking_tokens=thought if template.thinking else 0,
     completion_tokens=len(completion),
-    finish=Finish.BUDGET if forced else finish,
+    finish=Finish.BUDGET if forced.any() else finish,
   )
 
 

@@ -90,7 +90,8 @@ class Judgement:
     verdict: In the data's order: a swap is already undone.
     text: What the judge wrote, decoded, thinking included.
     prompt_tokens: Length of what it read.
-    thinking_tokens: Tokens before the closing tag; all, if there is none.
+    thinking_tokens: Tokens of its own before the closing tag; all, if there
+      is none.
     completion_tokens: Tokens it wrote, thinking included.
     finish: How it ended.
   """

@@ -94,44 +94,66 @@ def _placed(shapes: PyTree, shardings: PyTree) -> PyTree:
 def _row_logprobs(
   params: Params,
   tokens: Array,
+  sampled: Array,
   cfg: config.Model,
   temperature: float,
   layout: Layout,
+  window: int | None,
 ) -> tuple[Float[Array, "N T"], Float[Array, "N T"]]:
-  """log p(token t | tokens < t) and the entropy there; 0 at t = 0."""
+  """log p(token t | tokens < t) and the entropy there.
+
+  With a window, only of that many tokens from the first sampled one, 0
+  elsewhere: with a large vocabulary the logits of a long prompt would cost
+  more than the layers.
+  """
   hidden, _ = qwen2.forward(params, cfg, tokens, layout=layout)
   rows, columns = tokens.shape
+  first = jnp.maximum(jnp.argmax(sampled, axis=1), 1) if window else 1
+  width = window or columns - 1
+  at = jnp.reshape(first, (-1, 1)) + jnp.arange(width)
+  # Windows that reach over the end meet at the last column.
+  at = jnp.broadcast_to(jnp.minimum(at, columns - 1), (rows, width))
+  read = jnp.take_along_axis(hidden, at[..., None] - 1, axis=1)
   flat, entropy = token_logprobs(
-    hidden[:, :-1].reshape(rows * (columns - 1), -1),
+    read.reshape(rows * width, -1),
     qwen2.unembedding(params, cfg),
-    tokens[:, 1:].reshape(-1),
+    jnp.take_along_axis(tokens, at, axis=1).reshape(-1),
     temperature,
   )
-  first = ((0, 0), (1, 0))
-  return (
-    jnp.pad(flat.reshape(rows, columns - 1), first),
-    jnp.pad(entropy.reshape(rows, columns - 1), first),
-  )
+  row = jnp.arange(rows)[:, None]
+
+  def place(x: Array) -> Array:
+    empty = jnp.zeros((rows, columns), jnp.float32)
+    return empty.at[row, at].set(x.reshape(rows, width))
+
+  return place(flat), place(entropy)
 
 
 @functools.partial(
-  jax.jit, static_argnames=("cfg", "temperature", "layout", "microbatches")
+  jax.jit,
+  static_argnames=("cfg", "temperature", "layout", "microbatches", "window"),
 )
 def score(
   params: Params,
   tokens: Array,
+  sampled: Array,
   *,
   cfg: config.Model,
   temperature: float,
   layout: Layout,
   microbatches: int = 1,
+  window: int | None = None,
 ) -> Float[Array, "N T"]:
-  """Log-probabilities of given rows, for the reference model."""
-  split = tokens.reshape(microbatches, -1, tokens.shape[-1])
-  out = jax.lax.map(
-    lambda rows: _row_logprobs(params, rows, cfg, temperature, layout)[0],
-    split,
-  )
+  """Log-probabilities of given rows, for the reference model.
+
+  With a `window`, of that many tokens from a row's first sampled one.
+  """
+
+  def part(rows: tuple[Array, Array]) -> Array:
+    return _row_logprobs(params, *rows, cfg, temperature, layout, window)[0]
+
+  shape = (microbatches, -1, tokens.shape[-1])
+  out = jax.lax.map(part, (tokens.reshape(shape), sampled.reshape(shape)))
   return out.reshape(tokens.shape)
 
 
@@ -142,13 +164,14 @@ def _loss_sums(
   cfg: config.Model,
   temperature: float,
   layout: Layout,
+  window: int | None,
 ) -> tuple[Array, tuple[Metrics, Array]]:
   """The loss summed over this batch's tokens, and its metrics' sums.
 
   Beside them `bad_rows`: which rows have a loss that is not finite.
   """
   logprobs, entropy = _row_logprobs(
-    params, batch.tokens, cfg, temperature, layout
+    params, batch.tokens, batch.sampled, cfg, temperature, layout, window
   )
   # Before anything is exponentiated: 0 times an overflow is not a 0 gradient.
   logprobs = jnp.where(batch.sampled, logprobs, 0.0)
@@ -184,7 +207,7 @@ def _loss_sums(
   jax.jit,
   static_argnames=(
     "cfg", "objective", "chain", "temperature", "layout", "minibatches",
-    "microbatches",
+    "microbatches", "window",
   ),
   donate_argnames=("state",),
 )  # fmt: skip
@@ -199,46 +222,44 @@ def update(
   layout: Layout,
   minibatches: int = 1,
   microbatches: int = 1,
+  window: int | None = None,
 ) -> tuple[TrainState, Metrics]:
   """One step's optimizer updates, one per minibatch.
 
   The loss is a mean over the `sampled` tokens of a minibatch. With an
   `objective` it is the clipped surrogate with an optional KL term, without
-  one the supervised loss. Of the metrics, each a mean over tokens, the first
-  minibatch's are kept under their names: it alone is on-policy, so there
-  `logprob_difference` is that between sampler and learner. The last
-  minibatch's `ratio` and `clipped` show how far the step went, and its
-  `gradient_norm` that no update before it went wrong. `bad_rows` [N] marks
-  rows whose own loss is not finite, in the first minibatch that has any: its
-  update spoils the parameters for all rows that follow.
-  """
-  gradient = jax.value_and_grad(_loss_sums, has_aux=True)
+  one the supervised loss. With a `window` the sampled tokens of a row lie
+  within that many columns, and only there logits are made.
 
-  def accumulate(carry: tuple, rows: LearnerBatch) -> tuple[tuple, Array]:
-    params, total, sums = carry
-    (_, (more, bad_rows)), grads = gradient(
-      params, rows, objective, cfg, temperature, layout
-    )
-    return (
-      params,
-      jax.tree.map(jnp.add, total, grads),
-      jax.tree.map(jnp.add, sums, more),
-    ), bad_rows
+  Of the metrics, each a mean over tokens, the first minibatch's are kept
+  under their names: it alone is on-policy, so there `logprob_difference` is
+  that between sampler and learner. The last minibatch's `ratio` and `clipped`
+  show how far the step went, and its `gradient_norm` that no update before it
+  went wrong. `bad_rows` [N] marks rows whose own loss is not finite, in the
+  first minibatch that has any: its update spoils all that follow.
+  """
+  loss_sums = functools.partial(
+    _loss_sums,
+    objective=objective,
+    cfg=cfg,
+    temperature=temperature,
+    layout=layout,
+    window=window,
+  )
+  gradient = jax.value_and_grad(loss_sums, has_aux=True)
 
   def minibatch(
     state: TrainState, rows: LearnerBatch
   ) -> tuple[TrainState, Metrics]:
+    def accumulate(totals: tuple, part: LearnerBatch) -> tuple[tuple, Array]:
+      (_, (sums, bad_rows)), grads = gradient(state.params, part)
+      return jax.tree.map(jnp.add, totals, (grads, sums)), bad_rows
+
     split = _split(rows, microbatches)
-    zeros = jax.tree.map(jnp.zeros_like, state.params)
-    none = jax.eval_shape(
-      lambda p, r: _loss_sums(p, r, objective, cfg, temperature, layout)[1][0],
-      state.params,
-      jax.tree.map(lambda x: x[0], split),
-    )
-    none = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), none)
-    (_, grads, sums), bad_rows = jax.lax.scan(
-      accumulate, (state.params, zeros, none), split
-    )
+    part = jax.tree.map(lambda x: x[0], split)
+    (_, (sums, _)), grads = jax.eval_shape(gradient, state.params, part)
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (grads, sums))
+    (grads, sums), bad_rows = jax.lax.scan(accumulate, zeros, split)
     weight = jnp.maximum(masked.count(rows.sampled), 1.0)
     grads, metrics = jax.tree.map(lambda x: x / weight, (grads, sums))
     with jax.named_scope("optimizer"):

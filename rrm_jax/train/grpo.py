@@ -64,6 +64,7 @@ def step(
       layout=run.layout,
       minibatches=stage.minibatches,
       microbatches=stage.microbatches,
+      window=stage.sampling.max_new_tokens,
     )
     metrics = sharding.fetch(metrics)
   return state, _report(metrics, rewards, judgements, seen)
@@ -135,10 +136,12 @@ def _learner_batch(
     reference = learner.score(
       run.reference,
       rollout.tokens,
+      rollout.sampled,
       cfg=run.model,
       temperature=stage.sampling.temperature,
       layout=run.layout,
       microbatches=stage.minibatches * stage.microbatches,
+      window=stage.sampling.max_new_tokens,
     )
   return _assemble(
     rollout,

@@ -151,9 +151,11 @@ def difference(rollout, temperature, cfg=tiny.MODEL):
   scores = learner.score(
     tiny.single(tiny.params(cfg)),
     jnp.asarray(rollout.tokens),
+    jnp.asarray(rollout.sampled),
     cfg=cfg,
     temperature=temperature,
     layout=tiny.layout(),
+    window=SAMPLING.max_new_tokens,
   )
   return np.abs(np.asarray(scores) - rollout.logprobs)[rollout.sampled]
 

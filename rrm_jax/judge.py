@@ -242,8 +242,10 @@ class Judge:
   def _sample(
     self, requests: Sequence[Request], samples: int
   ) -> list[Judgement]:
-    parts = self.layout.batch_parts
-    rows = -(-max(1, self.batch_rows // samples) // parts) * parts
+    # A small request takes a smaller program: one for each power of two.
+    most = max(1, self.batch_rows // samples)
+    rows = min(most, 2 ** (len(requests) - 1).bit_length())
+    rows = -(-rows // self.layout.batch_parts) * self.layout.batch_parts
     columns = bucket(max(len(item.tokens) for item in requests))
     forced = script(self.tokenizer, self.template)
     whole = self.layout.replicated

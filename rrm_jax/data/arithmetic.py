@@ -80,10 +80,7 @@ def comparison(
 
 
 def split_of(terms: Sequence[str], wrong: int) -> Split:
-  """The split of a query, of two terms with this wrong answer.
-
-  See `comparison`; of one term, it does not matter.
-  """
+  """The split of a query, of two terms with this wrong answer."""
   place = stable_hash.fraction(SOURCE, " ".join(terms))
   if len(terms) == _FEW_TERMS:
     held_out = (wrong + int(place * _TEST_ONE_IN)) % _TEST_ONE_IN == 0

@@ -235,8 +235,9 @@ def update(
   under their names: it alone is on-policy, so there `logprob_difference` is
   that between sampler and learner. The last minibatch's `ratio` and `clipped`
   show how far the step went, and its `gradient_norm` that no update before it
-  went wrong. `bad_rows` [N] marks rows whose own loss is not finite, in the
-  first minibatch that has any: its update spoils all that follow.
+  went wrong. `parameter_norm` is the new state's, which may be saved if it is
+  finite. `bad_rows` [N] marks rows whose own loss is not finite, in the first
+  minibatch that has any: its update spoils all that follow.
   """
   loss_sums = functools.partial(
     _loss_sums,
@@ -266,6 +267,7 @@ def update(
       moves, opt_state = chain.update(grads, state.opt_state, state.params)
       params = optax.apply_updates(state.params, moves)
     metrics["gradient_norm"] = optax.tree.norm(grads)
+    metrics["parameter_norm"] = optax.tree.norm(params)
     metrics["bad_rows"] = bad_rows
     return TrainState(state.step, params, opt_state), metrics
 
@@ -275,6 +277,7 @@ def update(
   broken = ~jnp.isfinite(metrics["gradient_norm"])
   spoiled = jnp.cumsum(broken) > broken
   bad_rows &= ~spoiled[:, None, None]
+  first["parameter_norm"] = metrics["parameter_norm"][-1]
   first["bad_rows"] = bad_rows.transpose(2, 1, 0).reshape(-1)
   if objective is not None:
     first["last_gradient_norm"] = metrics["gradient_norm"][-1]

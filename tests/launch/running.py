@@ -24,19 +24,23 @@ def write_config(folder, values):
   return path
 
 
-def start(file, workdir, *more, devices=1):
-  """launch.train as a process of its own, on that many CPU devices."""
-  environment = {
+def environment(folder, devices):
+  """That of a process with so many CPU devices and a compile cache of ours."""
+  return {
     **os.environ,
     "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-    "JAX_COMPILATION_CACHE_DIR": str(file.parent / "compiled"),
+    "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
   }
+
+
+def start(file, workdir, *more, devices=1):
+  """launch.train as a process of its own, on that many CPU devices."""
   return subprocess.Popen(
     [
       sys.executable, "-m", "launch.train",
       f"--config={file}", f"--workdir={workdir}", *more,
     ],
-    cwd=ROOT, env=environment, text=True,
+    cwd=ROOT, env=environment(file.parent, devices), text=True,
     stdout=subprocess.PIPE, stderr=subprocess.PIPE,
   )  # fmt: skip
 

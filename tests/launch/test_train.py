@@ -13,16 +13,6 @@ from tests import small_job
 from tests.launch import running
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-  """An uninterrupted run: its folder, config, workdir and output."""
-  folder = tmp_path_factory.mktemp("launch")
-  config = running.write_config(folder, small_job.mapping())
-  code, output, errors = running.run(config, folder / "whole")
-  assert code == 0, errors
-  return config, folder / "whole", output, errors
-
-
 def test_writes_what_the_design_names(whole):
   _, workdir, output, errors = whole
   names = {path.name for path in workdir.iterdir()}
@@ -83,6 +73,20 @@ def test_signal_saves_and_leaves(whole, tmp_path, signum):
     r["step"] for r in running.rows(tmp_path / "run") if r["phase"] == "rl"
   )
   assert last + 1 in saved
+
+
+def test_a_state_that_is_not_finite_is_not_saved(whole, tmp_path):
+  config, _, _, _ = whole
+  workdir = tmp_path / "run"
+  code, _, errors = running.run(
+    config, workdir, "--config.stages.warm_start.optimizer.learning_rate=1e38",
+    "--config.checkpoint.every=1",
+  )  # fmt: skip
+  assert code == 1
+  assert "step 0" in errors and "parameter_norm" in errors
+  assert "Traceback" not in errors
+  kept = workdir / "checkpoints" / "warm_start"
+  assert [path.name for path in kept.iterdir()] == ["0"]
 
 
 def test_config_of_another_run(whole):

@@ -1,0 +1,114 @@
+"""launch.evaluate on a trained workdir and on files of a user's."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from rrm_jax import config
+from rrm_jax.data import arithmetic
+from tests.launch import running
+
+TASK = config.Data(max_terms=4)
+
+
+def _evaluate(model, data, output, *more):
+  process = subprocess.run(
+    [
+      sys.executable, "-m", "launch.evaluate", f"--model={model}",
+      f"--data={data}", f"--output={output}",
+      "--config.sampling.max_new_tokens=8", "--config.batch_rows=16", *more,
+    ],
+    cwd=running.ROOT, capture_output=True, text=True, timeout=running.LONG,
+    env=running.environment(output.parent, devices=1),
+  )  # fmt: skip
+  return process.returncode, process.stdout, process.stderr
+
+
+def _rows(num):
+  """Comparisons of the built-in task as a user's JSONL rows."""
+  made = [arithmetic.comparison(TASK, 5, "test", i) for i in range(num)]
+  return [
+    {
+      "id": c.uid,
+      "query": c.query,
+      "response_1": c.responses[0],
+      "response_2": c.responses[1],
+      "label": c.label,
+      "subset": c.subset,
+    }
+    for c in made
+  ]
+
+
+@pytest.fixture
+def file(tmp_path):
+  path = tmp_path / "data.jsonl"
+  path.write_text("".join(json.dumps(row) + "\n" for row in _rows(10)))
+  return path
+
+
+def test_report_and_judgements(whole, file, tmp_path):
+  _, workdir, _, _ = whole
+  output = tmp_path / "out"
+  code, printed, errors = _evaluate(
+    workdir, file, output, "--config.samples=3", "--weights=rl@4"
+  )
+  assert code == 0, errors
+  report = json.loads((output / "report.json").read_text())
+  judged = [
+    json.loads(line)
+    for line in (output / "judgements.jsonl").read_text().splitlines()
+  ]
+  # Ten comparisons, both orders, three votes.
+  assert report["comparisons"] == 10
+  assert report["judgements"] == len(judged) == 60
+  assert {(r["swapped"], r["sample"]) for r in judged} == {
+    (swapped, sample) for swapped in (False, True) for sample in range(3)
+  }
+  scores = [
+    0.5 if r["winner"] is None else float(r["winner"] == r["label"])
+    for r in judged
+  ]
+  assert report["accuracy"] == pytest.approx(sum(scores) / 60, abs=1e-4)
+  assert report["low"] <= report["accuracy"] <= report["high"]
+  assert {r["subset"] for r in judged} == {
+    s["subset"] for s in report["subsets"]
+  }
+  assert 0 <= report["invalid_rate"] <= 1
+  assert [row["k"] for row in report["models"]["judge"]["votes"]] == [1, 3]
+  assert "Accuracy" in printed
+
+
+def test_forced_verdicts_are_all_valid(whole, file, tmp_path):
+  _, workdir, _, _ = whole
+  code, _, errors = _evaluate(
+    workdir, file, tmp_path / "out", "--config.sampling.thinking_budget=1"
+  )
+  assert code == 0, errors
+  report = json.loads((tmp_path / "out" / "report.json").read_text())
+  assert report["finish"]["budget"] > 0
+  assert report["invalid_rate"] < 1
+
+
+def test_bad_row_names_file_and_line(whole, file, tmp_path):
+  _, workdir, _, _ = whole
+  with file.open("a") as more:
+    more.write('{"query": "+1 . . .", "response_1": 3}\n')
+  code, _, errors = _evaluate(workdir, file, tmp_path / "out")
+  assert code == 1
+  assert f"{file}:11" in errors and "Traceback" not in errors
+
+
+def test_no_workdir(file, tmp_path):
+  code, _, errors = _evaluate(tmp_path / "none", file, tmp_path / "out")
+  assert code == 1
+  assert "config.json does not exist" in errors
+
+
+def test_no_such_weights(whole, file, tmp_path):
+  _, workdir, _, _ = whole
+  code, _, errors = _evaluate(workdir, file, tmp_path / "out", "--weights=rl@3")
+  assert code == 1
+  assert "no step 3" in errors

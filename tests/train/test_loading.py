@@ -1,0 +1,82 @@
+"""What a job trains on, and where its weights come from."""
+
+import json
+import logging
+
+import pytest
+
+from rrm_jax import config
+from rrm_jax.data import arithmetic
+from rrm_jax.text import tokenizer as tokenizers
+from rrm_jax.train import loading
+from tests import small_job
+
+TEMPLATE = config.Template(name="arithmetic")
+
+
+@pytest.fixture(scope="module")
+def comparisons():
+  """Queries of four slots and, at the end, two of eight."""
+  four, eight = config.Data(max_terms=4), config.Data(max_terms=8)
+  return [arithmetic.comparison(four, 0, "train", i) for i in range(6)] + [
+    arithmetic.comparison(eight, 1, "train", i) for i in range(2)
+  ]
+
+
+def test_long_prompts_are_named_and_counted(comparisons, caplog):
+  with caplog.at_level(logging.WARNING):
+    kept = loading.fitting(
+      comparisons, tokenizers.arithmetic(), TEMPLATE, limit=8
+    )
+  assert kept == comparisons[:6]
+  assert "2 of 8 comparisons left out" in caplog.text
+  assert comparisons[6].uid in caplog.text and "12 tokens" in caplog.text
+
+
+def test_nothing_fits(comparisons):
+  with pytest.raises(ValueError, match="the shortest has 8"):
+    loading.fitting(comparisons, tokenizers.arithmetic(), TEMPLATE, limit=7)
+
+
+def test_a_users_file_is_split(tmp_path, comparisons):
+  path = tmp_path / "pairs.jsonl"
+  rows = [
+    {
+      "id": c.uid,
+      "query": c.query,
+      "chosen": c.responses[c.label - 1],
+      "rejected": c.responses[2 - c.label],
+    }
+    for c in comparisons[:6]
+  ] * 4
+  path.write_text(
+    "".join(
+      json.dumps(row | {"id": f"{row['id']}/{i}"}) + "\n"
+      for i, row in enumerate(rows)
+    )
+  )
+  values = small_job.mapping()
+  values["data"] = {"source": str(path), "num_test": 100}
+  job = config.from_mapping(config.Job, values)
+  parts = loading.splits(job, tokenizers.arithmetic(), tmp_path)
+  assert len(parts.train) == 22 and len(parts.test) == 2
+
+
+def test_init_from_another_model(tmp_path):
+  first = small_job.mapping() | {"order": ["warm_start"], "evaluation": {}}
+  small_job.run(tmp_path / "first", first)
+  second = json.loads(json.dumps(first)) | {
+    "init_from": str(tmp_path / "first")
+  }
+  second["model"]["num_layers"] = 1
+  with pytest.raises(ValueError, match="is of another model"):
+    small_job.run(tmp_path / "second", second)
+
+
+def test_weights_that_are_not_there(tmp_path):
+  values = small_job.mapping() | {"order": ["warm_start"], "evaluation": {}}
+  with small_job.opened(tmp_path, values) as job:
+    with pytest.raises(ValueError, match="holds no checkpoint"):
+      loading.saved_params(job.cfg, tmp_path, "warm_start", job.layout)
+    with pytest.raises(ValueError, match="no stage 'r1'"):
+      loading.saved_params(job.cfg, tmp_path, "r1", job.layout)

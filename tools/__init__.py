@@ -1,1 +1,0 @@
-"""Programs around a run: conversion, data and inspection."""

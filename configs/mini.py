@@ -128,7 +128,7 @@ def get_config() -> ml_collections.ConfigDict:
           "control",
           "direct_warm_start",
           "direct",
-        ],  # fmt: skip
+        ],
         "stages": {
           "warm_start": _warm_start(),
           "anneal": _anneal(),

@@ -55,7 +55,7 @@ def bucket(length: int) -> int:
   """The column count for prompts of this length: few shapes, little waste.
 
   Rounds up to a quarter of the next smaller power of two, so at most a fifth
-  of the columns is padding, and all lengths to 8,192 make 40 shapes.
+  of the columns is padding, and all lengths to 8,192 make 48 shapes.
   """
   grain = max(1, 2 ** (max(length - 1, 1).bit_length() - 3))
   return -(-length // grain) * grain

@@ -47,7 +47,7 @@ def test_buckets_hold_with_little_waste(length):
 
 
 def test_buckets_are_few():
-  assert len({bucket(n) for n in range(1, 8193)}) == 44
+  assert len({bucket(n) for n in range(1, 8193)}) == 48
 
 
 def test_fillers_do_nothing():

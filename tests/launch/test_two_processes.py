@@ -1,4 +1,4 @@
-"""Two processes of four devices each do what one process does alone."""
+"""Two processes of four devices each do what one device does alone."""
 
 import json
 import socket
@@ -29,17 +29,20 @@ def _finish(processes):
 
 @pytest.fixture(scope="module")
 def workdirs(tmp_path_factory):
-  """The same job by one process with 8 devices, and by two with 4."""
+  """The same job by one process with one device, and by two with four."""
   folder = tmp_path_factory.mktemp("processes")
-  values = small_job.mapping() | {"mesh": {"data": 1, "fsdp": 8, "tensor": 1}}
-  # What a report has beyond one judge's run needs programs, not processes.
-  values["evaluation"] |= {
-    "before": "", "middle": "", "temperatures": [0.0], "votes": [],
-    "budgets": [],
+  values = small_job.mapping() | {"mesh": {"fsdp": -1}}
+  # Few programs and few steps: most of the time goes to compiling.
+  values["evaluation"] = {
+    "after": "rl", "comparisons": 8, "temperatures": [0.0], "votes": [],
+    "max_new_tokens": 8,
   }  # fmt: skip
+  for stage in values["stages"].values():
+    stage["steps"] = 3
+  values["stages"]["rl"]["objective"] = {}
   config = running.write_config(folder, values)
   port = _free_port()
-  _finish([running.start(config, folder / "one", devices=8)])
+  _finish([running.start(config, folder / "one", devices=1)])
   _finish(
     [
       running.start(

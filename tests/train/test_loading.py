@@ -3,9 +3,11 @@
 import json
 import logging
 
+import jax
+import numpy as np
 import pytest
 
-from rrm_jax import config
+from rrm_jax import config, workdir
 from rrm_jax.data import arithmetic
 from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.train import loading
@@ -64,13 +66,25 @@ def test_a_users_file_is_split(tmp_path, comparisons):
 
 def test_init_from_another_model(tmp_path):
   first = small_job.mapping() | {"order": ["warm_start"], "evaluation": {}}
-  small_job.run(tmp_path / "first", first)
+  made = small_job.run(tmp_path / "first", first)
+  workdir.write_config(tmp_path / "first", made.cfg)
   second = json.loads(json.dumps(first)) | {
     "init_from": str(tmp_path / "first")
   }
   second["model"]["num_layers"] = 1
   with pytest.raises(ValueError, match="is of another model"):
     small_job.run(tmp_path / "second", second)
+
+
+def test_init_from_starts_where_the_other_ended(tmp_path):
+  first = small_job.mapping() | {"order": ["warm_start"], "evaluation": {}}
+  made = small_job.run(tmp_path / "first", first)
+  workdir.write_config(tmp_path / "first", made.cfg)
+  second = first | {"init_from": str(tmp_path / "first")}
+  with small_job.opened(tmp_path / "second", second) as job:
+    begun = loading.initial_params(job.cfg, 0, job.layout)
+  ended = loading.saved_params(made.cfg, made.folder, "warm_start", made.layout)
+  jax.tree.map(np.testing.assert_array_equal, begun, ended)
 
 
 def test_weights_that_are_not_there(tmp_path):

@@ -77,8 +77,10 @@ def _rl(template: dict, start: str, steps: int, labels: str) -> dict:
     "recipe": "grpo",
     "start": start,
     "steps": steps,
-    "comparisons": 16,
-    "samples": 16,
+    # Many comparisons rather than many samples of each: with 16 x 16 one seed
+    # of three unlearnt a single equality ("= 3 A1:3 no") for good.
+    "comparisons": 32,
+    "samples": 8,
     "minibatches": 2,
     "template": template,
     "labels": labels,

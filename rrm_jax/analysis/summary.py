@@ -184,7 +184,8 @@ def _interval(run: Mapping | None) -> str:
   if run.get("low") is None or run.get("high") is None:
     return _percent(run["accuracy"])
   low, high = _percent(run["low"]), _percent(run["high"])
-  return f"{_percent(run['accuracy'])} [{low}, {high}]"
+  text = f"{_percent(run['accuracy'])} [{low}, {high}]"
+  return text.replace("100.0", "100")  # three of them fill the column
 
 
 def _percent(share: Number | None) -> str:

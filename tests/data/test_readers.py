@@ -183,7 +183,7 @@ def test_a_bad_row_is_named(file, row, message):
 @pytest.mark.parametrize(
   ("text", "message"),
   [
-    (b'{"query": "Why?", }', "column 19: no valid JSON"),
+    (b'{"query": oops}', "column 11: no valid JSON"),
     (b'{"query": "Why?"', "column 17: no valid JSON: Expecting ',' delimiter"),
     (b"{} {}", "column 4: no valid JSON: Extra data"),
     (b"[" * 100_000, "no valid JSON: nested too deeply"),

@@ -1,9 +1,11 @@
 """Starts launch binaries as a user does, and reads what they write."""
 
+import atexit
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from rrm_jax import config
 
 ROOT = Path(__file__).parents[2]
 LONG = 600  # seconds; a run takes about twenty
+_COMPILED = tempfile.TemporaryDirectory(prefix="rrm_jax-compiled-")
+atexit.register(_COMPILED.cleanup)
 
 
 def write_config(folder, values):
@@ -24,12 +28,13 @@ def write_config(folder, values):
   return path
 
 
-def environment(folder, devices):
-  """That of a process with so many CPU devices and a compile cache of ours."""
+def environment(devices):
+  """That of a process with so many CPU devices; they share what is compiled."""
   return {
     **os.environ,
     "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-    "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
+    "JAX_COMPILATION_CACHE_DIR": _COMPILED.name,
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
   }
 
 
@@ -40,7 +45,7 @@ def start(file, workdir, *more, devices=1):
       sys.executable, "-m", "launch.train",
       f"--config={file}", f"--workdir={workdir}", *more,
     ],
-    cwd=ROOT, env=environment(file.parent, devices), text=True,
+    cwd=ROOT, env=environment(devices), text=True,
     stdout=subprocess.PIPE, stderr=subprocess.PIPE,
   )  # fmt: skip
 

@@ -21,7 +21,7 @@ def _evaluate(model, data, output, *more):
       "--config.sampling.max_new_tokens=8", "--config.batch_rows=16", *more,
     ],
     cwd=running.ROOT, capture_output=True, text=True, timeout=running.LONG,
-    env=running.environment(output.parent, devices=1),
+    env=running.environment(devices=1),
   )  # fmt: skip
   return process.returncode, process.stdout, process.stderr
 

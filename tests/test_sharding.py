@@ -154,9 +154,10 @@ def test_constrain_cuts_an_intermediate():
 
 def test_keys_are_folded_one_after_the_other():
   expected = jax.random.fold_in(jax.random.fold_in(jax.random.key(3), 1), 2)
-  same = jax.random.key_data(sharding.key(3, 1, 2))
+  over = tiny.layout(fsdp=8)
+  same = jax.random.key_data(sharding.key(3, over, 1, 2))
   assert (same == jax.random.key_data(expected)).all()
-  assert (same != jax.random.key_data(sharding.key(3, 2, 1))).any()
+  assert (same != jax.random.key_data(sharding.key(3, over, 2, 1))).any()
 
 
 def test_one_process_speaks_for_itself():

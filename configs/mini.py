@@ -48,8 +48,8 @@ def _sft(steps: int, schedule: str) -> dict:
 def _warm_start() -> dict:
   """As long as it takes to learn the steps of the work.
 
-  RL selects among the skills that it finds: started from 0.78 of the worked
-  steps right it found next to nothing, from 0.9 the way to the top.
+  RL selects among the skills that it finds: where most worked steps are
+  wrong, working pays no more than guessing.
   """
   gate = {"every": 50, "step_accuracy": 0.86, "comparisons": 256}
   return _sft(1_500, "constant") | {"gate": gate}

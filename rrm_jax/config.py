@@ -16,8 +16,29 @@ from rrm_jax.mapping import to_mapping as to_mapping
 
 
 @dataclasses.dataclass(frozen=True)
+class Yarn:
+  """Rotary positions stretched beyond those trained on (arXiv 2309.00071).
+
+  `attention_factor` scales cosine and sine; None takes the paper's
+  0.1 ln(factor) + 1.
+  """
+
+  factor: float
+  original_positions: int
+  beta_fast: float = 32.0
+  beta_slow: float = 1.0
+  attention_factor: float | None = None
+  truncated: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
 class Model:
-  """A Qwen2 decoder's shape; the field's usual letters in brackets."""
+  """A Qwen2 decoder's shape; the field's usual letters in brackets.
+
+  In the layers that `sliding_layers` lists, a token sees `sliding_window`
+  tokens, itself included. `max_positions` is the longest row that the model
+  is made for.
+  """
 
   vocab_size: int  # V
   embed_dim: int  # D
@@ -29,6 +50,10 @@ class Model:
   rope_theta: float = 1e6
   norm_eps: float = 1e-6
   tied_embeddings: bool = False
+  max_positions: int = 32_768
+  yarn: Yarn | None = None
+  sliding_window: int = 0
+  sliding_layers: tuple[int, ...] = ()
   compute_dtype: Literal["float32", "bfloat16"] = "float32"
   remat: Literal["none", "full"] = "none"
 
@@ -40,6 +65,11 @@ class Model:
       )
     if self.head_dim % 2:
       raise ValueError(f"head_dim={self.head_dim} must be even for RoPE")
+    if self.sliding_layers and self.sliding_window < 1:
+      raise ValueError(
+        f"sliding_layers={self.sliding_layers} need a sliding_window of at "
+        f"least 1, it is {self.sliding_window}"
+      )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -300,6 +330,8 @@ class Evaluate:
     batch_rows: Completions sampled at once.
     max_prompt_tokens: Longer prompts are left out, named and counted.
     mesh: Over which devices.
+    compute_dtype: "auto" takes a workdir's own; a Hugging Face folder gets
+      float32 on CPUs, bfloat16 elsewhere.
   """
 
   sampling: Sampling = Sampling(temperature=0.6)
@@ -311,6 +343,7 @@ class Evaluate:
   batch_rows: int = 64
   max_prompt_tokens: int = 4_096
   mesh: Mesh = Mesh()
+  compute_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -320,7 +353,9 @@ class Job:
   `order` names the stages to run, one after the other; a stage that it leaves
   out is not run. `tokenizer` is "arithmetic", or a folder with a tokenizer, or
   the folder of Qwen2's vocab.json and merges.txt. `init_from` is "" for random
-  weights, or a workdir whose last weights to start from.
+  weights, or a workdir whose last weights to start from, or a Hugging Face
+  folder. A job without stages holds imported weights, and its tokenizer is a
+  folder in its workdir.
   """
 
   name: str

@@ -26,8 +26,8 @@ from rrm_jax import config
 from rrm_jax.batches import Params
 from rrm_jax.model import kv_cache
 from rrm_jax.model.kv_cache import KVCache
-from rrm_jax.ops.attention import attend
-from rrm_jax.ops.rope import rope
+from rrm_jax.ops.attention import attend, causal
+from rrm_jax.ops.rope import attention_factor, frequencies, rope
 from rrm_jax.sharding import Layout
 
 
@@ -109,8 +109,10 @@ class Attention(nn.Module):
     q = Linear(heads, ("embed", "heads", "head_dim"), biased=True, name="q")(x)
     k = Linear(kv_heads, kv_axes, biased=True, name="k")(x)
     v = Linear(kv_heads, kv_axes, biased=True, name="v")(x)
-    q = rope(q, positions, cfg.rope_theta)
-    k = rope(k, positions, cfg.rope_theta)
+    frequency = frequencies(cfg.head_dim, cfg.rope_theta, cfg.yarn)
+    scale = attention_factor(cfg.yarn)
+    q = rope(q, positions, frequency, scale)
+    k = rope(k, positions, frequency, scale)
     if cache is None:
       keys, values = k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3)
     else:
@@ -151,22 +153,22 @@ class Block(nn.Module):
     carry: tuple[jax.Array, KVCache | None, jax.Array],
     positions: jax.Array,
     mask: jax.Array,
+    near: jax.Array | None = None,
   ) -> tuple[tuple[jax.Array, KVCache | None, jax.Array], None]:
     """The carry after this layer; the second result is scan's and unused."""
     x, cache, layer = carry
+    if near is not None:  # what layers with a sliding window see
+      slides = jnp.isin(layer, jnp.array(self.cfg.sliding_layers))
+      mask = jnp.where(slides, near, mask)
     with jax.named_scope("attention"):
+      y = RMSNorm(self.cfg.norm_eps, name="attention_norm")(x)
       y, cache = Attention(self.cfg, name="attention")(
-        RMSNorm(self.cfg.norm_eps, name="attention_norm")(x),
-        cache,
-        layer,
-        positions,
-        mask,
+        y, cache, layer, positions, mask
       )
     x = x + y
     with jax.named_scope("mlp"):
-      x = x + MLP(self.cfg, name="mlp")(
-        RMSNorm(self.cfg.norm_eps, name="mlp_norm")(x)
-      )
+      y = RMSNorm(self.cfg.norm_eps, name="mlp_norm")(x)
+      x = x + MLP(self.cfg, name="mlp")(y)
     if self.layout is not None:
       x = self.layout.constrain(x, "batch", "length", None)
     return (x, cache, layer + 1), None
@@ -184,25 +186,18 @@ class Decoder(nn.Module):
     tokens: jax.Array,
     positions: jax.Array,
     mask: jax.Array,
+    near: jax.Array | None,
     cache: KVCache | None,
   ) -> tuple[jax.Array, KVCache | None]:
     """Hidden states after the final norm, and the cache."""
     cfg = self.cfg
+    normal, shape = nn.initializers.normal, (cfg.vocab_size, cfg.embed_dim)
     embedding = _param(
-      self,
-      "embedding",
-      nn.initializers.normal(0.02),
-      ("vocab", "embed"),
-      (cfg.vocab_size, cfg.embed_dim),
+      self, "embedding", normal(0.02), ("vocab", "embed"), shape
     )
     if not cfg.tied_embeddings:
-      _param(
-        self,
-        "unembedding",
-        nn.initializers.normal(cfg.embed_dim**-0.5),
-        ("embed", "vocab"),
-        (cfg.embed_dim, cfg.vocab_size),
-      )
+      scaled = normal(cfg.embed_dim**-0.5)
+      _param(self, "unembedding", scaled, ("embed", "vocab"), shape[::-1])
     x = embedding[tokens].astype(cfg.compute_dtype)
     if self.layout is not None:
       x = self.layout.constrain(x, "batch", "length", None)
@@ -217,14 +212,14 @@ class Decoder(nn.Module):
       length=cfg.num_layers,
       metadata_params={nn.PARTITION_NAME: "layers"},
     )(cfg, self.layout, name="layers")
-    (x, cache, _), _ = layers((x, cache, jnp.int32(0)), positions, mask)
+    (x, cache, _), _ = layers((x, cache, jnp.int32(0)), positions, mask, near)
     return RMSNorm(cfg.norm_eps, name="final_norm")(x), cache
 
 
 def _boxed(key: PRNGKeyArray, cfg: config.Model) -> Any:
   one = jnp.zeros((1, 1), jnp.int32)
   mask = jnp.ones((1, 1, 1), bool)
-  return Decoder(cfg).init(key, one, one, mask, None)["params"]
+  return Decoder(cfg).init(key, one, one, mask, None, None)["params"]
 
 
 def init(key: PRNGKeyArray, cfg: config.Model) -> Params:
@@ -272,6 +267,7 @@ def forward(
       on the left need it, as causal order hides padding on the right.
     cache: What the rows have read already. A token sees every slot up to its
       own position. Without a cache a token sees the columns up to its own.
+      In `cfg.sliding_layers` it sees the last `cfg.sliding_window` of them.
     layout: How activations are cut over devices; None on one device.
 
   Returns:
@@ -280,15 +276,18 @@ def forward(
   rows, columns = tokens.shape
   column = jnp.broadcast_to(jnp.arange(columns), (rows, columns))
   positions = column if positions is None else positions
-  if cache is None:
-    mask = column[:, :, None] >= column[:, None, :]
-    if valid is not None:
-      mask &= valid[:, None, :]
-  else:
-    assert valid is None, "rows with a cache are compact"
-    mask = positions[:, :, None] >= jnp.arange(cache.slots)
-  variables = {"params": params}
-  out = Decoder(cfg, layout).apply(variables, tokens, positions, mask, cache)
+  assert cache is None or valid is None, "rows with a cache are compact"
+
+  def mask(window: int | None) -> jax.Array:
+    if cache is not None:
+      return causal(positions, jnp.arange(cache.slots)[None], window)
+    seen = causal(column, column, window)
+    return seen if valid is None else seen & valid[:, None, :]
+
+  near = mask(cfg.sliding_window) if cfg.sliding_layers else None
+  out = Decoder(cfg, layout).apply(
+    {"params": params}, tokens, positions, mask(None), near, cache
+  )
   return cast(tuple[jax.Array, KVCache | None], out)
 
 

@@ -5,10 +5,25 @@ Letters: B rows, T queries, S keys, K KV heads, G query heads of each, D.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 # Not -inf: a query with no key to see (padding) gets the mean, not NaN.
 MASKED = -1e30
+
+
+def causal(
+  queries: Int[Array, "B T"],
+  keys: Int[Array, "#B S"],
+  window: int | None = None,
+) -> Bool[Array, "B T S"]:
+  """Which keys a query sees: those up to its own place.
+
+  With a window only the last `window` of them, its own included (Longformer,
+  arXiv 2004.05150).
+  """
+  distance = queries[:, :, None] - keys[:, None, :]
+  seen = distance >= 0
+  return seen if window is None else seen & (distance < window)
 
 
 def attend(

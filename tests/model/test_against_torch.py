@@ -1,5 +1,6 @@
 """Each rung of the decoder against transformers' Qwen2, in f32 on the CPU."""
 
+import dataclasses
 import functools
 
 import jax
@@ -13,14 +14,25 @@ from transformers.models.qwen2 import modeling_qwen2  # noqa: E402
 from rrm_jax import config  # noqa: E402
 from rrm_jax.model import qwen2  # noqa: E402
 from rrm_jax.ops.attention import attend  # noqa: E402
-from rrm_jax.ops.rope import rope  # noqa: E402
+from rrm_jax.ops.rope import attention_factor, frequencies, rope  # noqa: E402
 
 from . import torch_peer  # noqa: E402
 
 close = functools.partial(np.testing.assert_allclose, rtol=2e-5, atol=2e-5)
 
 
-def shape(width, heads, kv_heads, dim, theta, tied, layers=3):
+def shape(
+  width,
+  heads,
+  kv_heads,
+  dim,
+  theta,
+  tied,
+  layers=3,
+  yarn=None,
+  window=0,
+  sliding=(),
+):
   return config.Model(
     vocab_size=71,
     embed_dim=width,
@@ -31,7 +43,22 @@ def shape(width, heads, kv_heads, dim, theta, tied, layers=3):
     head_dim=dim,
     rope_theta=theta,
     tied_embeddings=tied,
+    max_positions=131_072,
+    yarn=yarn,
+    sliding_window=window,
+    sliding_layers=sliding,
   )
+
+
+YARNS = {
+  "none": None,
+  "x4": config.Yarn(4.0, 32_768),
+  "x1.5": config.Yarn(1.5, 65_536, beta_fast=20.0, beta_slow=3.0),
+  "x40 whole pairs": config.Yarn(
+    40.0, 4_096, attention_factor=1.25, truncated=False
+  ),
+  "x1": config.Yarn(1.0, 131_072),
+}
 
 
 SHAPES = {
@@ -40,6 +67,15 @@ SHAPES = {
   "5/1 wide heads": shape(40, 5, 1, 16, 1e6, False),
   "4/4 narrow heads": shape(32, 4, 4, 6, 1e4, True),
   "3/1 one layer": shape(24, 3, 1, 8, 1e6, False, layers=1),
+  "4/2 yarn": shape(64, 4, 2, 16, 1e6, False, yarn=YARNS["x4"]),
+  "7/1 yarn": shape(56, 7, 1, 32, 1e4, True, yarn=YARNS["x40 whole pairs"]),
+  "8/4 last layer slides": shape(
+    64, 8, 4, 8, 1e6, False, window=4, sliding=(2,)
+  ),
+  "6/2 all slide": shape(48, 6, 2, 8, 1e4, True, window=1, sliding=(0, 1, 2)),
+  "4/1 slides, yarn": shape(
+    64, 4, 1, 16, 1e6, False, yarn=YARNS["x4"], window=3, sliding=(0, 2)
+  ),
 }
 
 
@@ -73,19 +109,43 @@ def peer_outputs(peer, tokens, **how):
   return out.hidden_states[-1].numpy(), out.logits.numpy()
 
 
+def rope_table(theta, dim, yarn):
+  return modeling_qwen2.Qwen2RotaryEmbedding(
+    torch_peer.settings(shape(2 * dim, 2, 1, dim, theta, True, yarn=yarn))
+  )
+
+
+@pytest.mark.parametrize("yarn", YARNS)
+@pytest.mark.parametrize("theta", [1e3, 1e4, 1e6])
+@pytest.mark.parametrize("dim", [6, 16, 64, 128])
+def test_frequencies(theta, dim, yarn):
+  yarn = YARNS[yarn]
+  table = rope_table(theta, dim, yarn)
+  ours = frequencies(dim, theta, yarn)
+  assert ours.dtype == np.float32
+  # The peer's power is within one unit in the last place, not always nearest.
+  np.testing.assert_array_max_ulp(ours, table.inv_freq.numpy(), maxulp=2)
+  assert attention_factor(yarn) == table.attention_scaling
+
+
+@pytest.mark.parametrize("yarn", YARNS)
 @pytest.mark.parametrize("theta", [1e3, 1e4, 1e6])
 @pytest.mark.parametrize("dim", [6, 16, 128])
 @pytest.mark.parametrize("start", [0, 30_000, 120_000])
-def test_rope(theta, dim, start):
+def test_rope(theta, dim, start, yarn):
   x = noise(2, 9, 2, dim)
   positions = start + np.array([np.arange(9), np.arange(9) * 7])
-  table = modeling_qwen2.Qwen2RotaryEmbedding(
-    torch_peer.settings(shape(2 * dim, 2, 1, dim, theta, True))
+  cos, sin = rope_table(theta, dim, YARNS[yarn])(
+    torch.tensor(x), torch.tensor(positions)
   )
-  cos, sin = table(torch.tensor(x), torch.tensor(positions))
   q = torch.tensor(x).transpose(1, 2)
   theirs, _ = modeling_qwen2.apply_rotary_pos_emb(q, q, cos, sin)
-  ours = rope(jnp.asarray(x), jnp.asarray(positions, jnp.int32), theta)
+  ours = rope(
+    jnp.asarray(x),
+    jnp.asarray(positions, jnp.int32),
+    frequencies(dim, theta, YARNS[yarn]),
+    attention_factor(YARNS[yarn]),
+  )
   np.testing.assert_allclose(
     ours, theirs.transpose(1, 2).numpy(), rtol=0, atol=2e-5
   )
@@ -213,3 +273,18 @@ def test_rows_padded_on_the_left(pair):
   close(ours[0][valid], theirs[0][valid])
   close(ours[1][valid], theirs[1][valid])
   assert np.isfinite(ours[0]).all()
+
+
+@pytest.mark.parametrize("name", ["8/4 last layer slides", "4/2 yarn"])
+def test_windows_and_yarn_change_what_is_said(name):
+  """What the rungs above compare is no model without them."""
+  cfg = SHAPES[name]
+  plain = dataclasses.replace(cfg, yarn=None, sliding_layers=())
+  params = jax.tree.map(
+    jnp.asarray, torch_peer.converted(torch_peer.build(cfg), cfg)
+  )
+  tokens = jnp.asarray(random_tokens(cfg, 1, 11))
+  ours, without = (
+    np.asarray(qwen2.forward(params, c, tokens)[0]) for c in (cfg, plain)
+  )
+  assert np.abs(ours - without).max() > 0.01

@@ -22,6 +22,20 @@ SHAPES = {
     num_heads=5, num_kv_heads=1, head_dim=16, tied_embeddings=True
   ),
   "6/3": tiny.variant(num_heads=6, num_kv_heads=3, rope_theta=1e6),
+  "yarn": tiny.variant(
+    num_kv_heads=1, yarn=config.Yarn(8.0, 64), max_positions=512
+  ),
+  "one layer slides": tiny.variant(
+    num_layers=3, num_kv_heads=1, sliding_window=4, sliding_layers=(1,)
+  ),
+  "all slide, yarn": tiny.variant(
+    num_kv_heads=4,
+    tied_embeddings=True,
+    yarn=config.Yarn(4.0, 128, truncated=False),
+    max_positions=512,
+    sliding_window=3,
+    sliding_layers=(0, 1),
+  ),
 }
 
 

@@ -26,14 +26,29 @@ def tokens():
   return jnp.asarray(rng.integers(0, 64, (3, 16)), jnp.int32)
 
 
-def test_remat_changes_memory_alone(tokens):
-  plain = loss_and_gradient(tiny.MODEL, tokens)
-  again = loss_and_gradient(tiny.variant(remat="full"), tokens)
+@pytest.mark.parametrize("sliding", [(), (1,)])
+def test_remat_changes_memory_alone(tokens, sliding):
+  window = {"sliding_window": 5, "sliding_layers": sliding}
+  plain = loss_and_gradient(tiny.variant(**window), tokens)
+  again = loss_and_gradient(tiny.variant(**window, remat="full"), tokens)
   jax.tree.map(
     lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6),
     plain,
     again,
   )
+
+
+def test_without_sliding_layers_nothing_is_computed_for_them(tokens):
+  params = tiny.single(tiny.params())
+
+  def program(**changes):
+    cfg = tiny.variant(**changes)
+    return str(
+      jax.make_jaxpr(lambda p: qwen2.forward(p, cfg, tokens)[0])(params)
+    )
+
+  assert program(sliding_window=5) == program()
+  assert program(sliding_window=5, sliding_layers=(1,)) != program()
 
 
 def test_remat_does_something(tokens):

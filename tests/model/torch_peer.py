@@ -8,6 +8,22 @@ from rrm_jax import config
 from rrm_jax.batches import Params
 
 
+def rope_parameters(cfg: config.Model) -> dict:
+  """The peer's group of rope fields."""
+  theta = {"rope_theta": cfg.rope_theta}
+  if cfg.yarn is None:
+    return theta | {"rope_type": "default"}
+  return theta | {
+    "rope_type": "yarn",
+    "factor": cfg.yarn.factor,
+    "original_max_position_embeddings": cfg.yarn.original_positions,
+    "attention_factor": cfg.yarn.attention_factor,
+    "beta_fast": cfg.yarn.beta_fast,
+    "beta_slow": cfg.yarn.beta_slow,
+    "truncate": cfg.yarn.truncated,
+  }
+
+
 def settings(cfg: config.Model) -> transformers.Qwen2Config:
   """The same shape in the peer's words."""
   return transformers.Qwen2Config(
@@ -19,9 +35,15 @@ def settings(cfg: config.Model) -> transformers.Qwen2Config:
     num_key_value_heads=cfg.num_kv_heads,
     head_dim=cfg.head_dim,
     rms_norm_eps=cfg.norm_eps,
-    rope_parameters={"rope_type": "default", "rope_theta": cfg.rope_theta},
+    rope_parameters=rope_parameters(cfg),
     tie_word_embeddings=cfg.tied_embeddings,
-    max_position_embeddings=65_536,
+    max_position_embeddings=cfg.max_positions,
+    use_sliding_window=bool(cfg.sliding_layers),
+    sliding_window=cfg.sliding_window or None,
+    layer_types=[
+      f"{'sliding' if i in cfg.sliding_layers else 'full'}_attention"
+      for i in range(cfg.num_layers)
+    ],
     attn_implementation="eager",
     bos_token_id=None,
     eos_token_id=None,

@@ -23,6 +23,9 @@ from rrm_jax.text.tokenizer import Tokenizer
 
 Order = Literal["given", "hashed", "both"]
 
+# The closing tag of a tokenizer without one: no token is it.
+_NO_TAG = -1
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:
@@ -75,18 +78,31 @@ def encode(requests: Sequence[Request], rows: int, columns: int) -> Prompts:
 
 
 def script(tokenizer: Tokenizer, template: config.Template) -> budget.Script:
-  """What is forced when the thinking budget ends, as ids on the host."""
+  """What is forced when the thinking budget ends, as ids on the host.
+
+  Raises:
+    ValueError: the two verdicts differ in more than one token.
+  """
   closing = templates.closing(template)
-  tokens = [
-    *tokenizer.encode(closing.text),
-    budget.CHOICE,
-    *tokenizer.encode(closing.ending),
-    tokenizer.stop_ids[0],
-  ]
+  first, second = (
+    tokenizer.encode(closing.text + choice + closing.ending)
+    for choice in closing.choices
+  )
+  pairs = enumerate(zip(first, second, strict=False))
+  places = [i for i, (one, other) in pairs if one != other]
+  if len(first) != len(second) or len(places) != 1:
+    raise ValueError(
+      f"with their closing text, the verdicts {closing.choices} are the tokens "
+      f"{first} and {second}; they must differ in exactly one"
+    )
+  (place,) = places
+  tokens = [*first, tokenizer.stop_ids[0]]
+  tokens[place] = budget.CHOICE
+  tag = tokenizer.closing_tag
   return budget.Script(
     tokens=np.array(tokens, np.int32),
-    choices=np.array([tokenizer.token(c) for c in closing.choices], np.int32),
-    closing_tag=np.array(tokenizer.closing_tag, np.int32),
+    choices=np.array([first[place], second[place]], np.int32),
+    closing_tag=np.array(_NO_TAG if tag is None else tag, np.int32),
     stop=np.array(tokenizer.stop_ids, np.int32),
   )
 
@@ -97,11 +113,18 @@ def thinking_limit(
   """The thinking budget as the sampler takes it, a host scalar.
 
   Raises:
-    ValueError: what is forced at its end would not fit into the completion.
+    ValueError: what is forced at its end would not fit into the completion, or
+      the tokenizer has no token by which a thought's end is told.
   """
   limit = sampling.thinking_budget
   if limit < 0:
     return np.array(budget.UNLIMITED, np.int32)
+  if forced.closing_tag == _NO_TAG:
+    raise ValueError(
+      f"thinking_budget={limit} needs a tokenizer with a token </think>, by "
+      "which it is told that a thought has ended; this one has none. Set it "
+      "to -1, or take a tokenizer that has the token"
+    )
   needed = limit + len(forced.tokens)
   if needed > sampling.max_new_tokens:
     raise ValueError(
@@ -152,8 +175,7 @@ def _judgement(
   template: config.Template,
 ) -> Judgement:
   said = verdict.parse(text, thinking=template.thinking, stopped=stopped)
-  tag = tokenizer.closing_tag
-  end = completion.index(tag) if tag in completion else len(completion)
+  end = tokenizer.thought_length(completion)
   thought = end - int(forced[:end].sum())
   finish = Finish.STOPPED if stopped else Finish.LENGTH
   return Judgement(

@@ -14,7 +14,7 @@ from rrm_jax.judge import Judge, bucket
 from rrm_jax.records import Finish
 from rrm_jax.rl import learner
 from rrm_jax.sampling import budget
-from rrm_jax.text import templates
+from rrm_jax.text import closed_vocabulary, templates
 from rrm_jax.text import tokenizer as tokenizers
 from tests import small_job
 
@@ -141,3 +141,66 @@ def test_read_counts_what_the_model_wrote():
   assert judgement.prompt_tokens == start
   assert judgement.finish is Finish.STOPPED
   assert judgement.text == " 3 4 </think> \\boxed{Assistant 2}"
+
+
+@pytest.fixture
+def untagged(shared_data):
+  """Qwen2.5's tokenizer, which has no token `</think>`."""
+  return tokenizers.load(f"{shared_data}/tokenizers/qwen2#qwen2.5")
+
+
+def test_no_tag_no_finite_budget(untagged):
+  script = judge.script(untagged, config.Template())
+  assert script.closing_tag == -1
+  assert script.stop.tolist() == [151_645, 151_643]
+  free = config.Sampling(max_new_tokens=64)
+  assert judge.thinking_limit(free, script) == budget.UNLIMITED
+  finite = dataclasses.replace(free, thinking_budget=8)
+  with pytest.raises(ValueError, match=r"=8 needs a tokenizer .* Set it to -1"):
+    judge.thinking_limit(finite, script)
+
+
+@pytest.mark.parametrize(
+  ("text", "thought"),
+  [
+    ("One, two.</think>\\boxed{Assistant 1}", "One, two."),
+    ("\n日本 ☃\n</think>\n\n\\boxed{Assistant 2}", "\n日本 ☃\n"),
+    ("No tag at all \\boxed{Assistant 1}", None),
+    ("</think>\\boxed{Assistant 1}", ""),
+  ],
+)
+def test_without_a_tag_its_text_ends_the_thought(untagged, text, thought):
+  ids = untagged.encode(text)
+  length = untagged.thought_length(ids)
+  if thought is None:
+    assert length == len(ids)
+    return
+  # A token that begins before the tag counts.
+  assert untagged.decode(ids[:length]).startswith(thought)
+  assert length == 0 or not untagged.decode(ids[: length - 1]).startswith(
+    thought
+  )
+  template = config.Template()
+  row = judge.Request(COMPARISONS[0], False, [16])
+  columns = len(ids) + 1
+  rollout = judge.Rollout(
+    tokens=np.array([[16, *ids]], np.int32),
+    prompt_length=np.array([1]),
+    length=np.array([columns]),
+    logprobs=np.zeros((1, columns), np.float32),
+    sampled=np.arange(columns)[None] > 0,
+    forced=np.zeros((1, columns), bool),
+    stopped=np.array([True]),
+  )
+  (read,) = judge.read([row], rollout, 1, untagged, template)
+  assert read.thinking_tokens == length
+  assert read.text == text
+  assert read.verdict.winner is not None
+
+
+def test_verdicts_must_differ_in_one_token():
+  pieces = ("\n", "</think>", "\\boxed{Assistant ", "1}", "2", "}", "<|end|>")
+  backend = closed_vocabulary.backend(pieces, {"<|end|>"})
+  tokenizer = tokenizers.Tokenizer(backend, "", (6,), 6)
+  with pytest.raises(ValueError, match=r"\[0, 1, 0, 0, 2, 3\] and .*one$"):
+    judge.script(tokenizer, config.Template())

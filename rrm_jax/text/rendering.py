@@ -13,10 +13,11 @@ import jinja2.sandbox
 
 from rrm_jax import records
 
-_END_THOUGHT = (
-  "{% if add_generation_prompt and thinking is defined and not thinking %}"
-  "{{ '\\n</think>\\n\\n' }}{% endif %}"
+_WITHOUT_THINKING = (
+  "{%% if add_generation_prompt and thinking is defined and not thinking %%}"
+  "{{ '%s' }}{%% endif %%}"
 )
+_DEEPSEEK_ANSWERS = "<｜Assistant｜>"  # noqa: RUF001  its bars are fullwidth
 
 
 def render(
@@ -52,17 +53,30 @@ def render(
     raise ValueError(f"the chat template failed: {error}") from error
 
 
-def switchable(template: str, special: Mapping[str, str]) -> str:
+def switchable(template: str, special: Mapping[str, str], has_tag: bool) -> str:
   """The template, made to respect `thinking=False` if it does not.
 
-  Templates of models which always think, such as DeepSeek-R1's, open a thought
-  whatever they are told. Without thinking it is closed at once, empty.
+  Templates of models which always think open a thought whatever they are told,
+  as DeepSeek-R1's, or leave that to the model, as DeepSeek-R1's first. Without
+  thinking there is to be an empty thought.
+
+  Args:
+    template: Jinja source.
+    special: Texts by the names that templates use.
+    has_tag: Whether the tokenizer has a token `</think>`, so that a template
+      of DeepSeek's is a thinker's.
   """
   question = [records.Message("user", "?")]
   prompt = render(template, question, False, special)
-  if not prompt.rstrip().endswith("<think>"):
+  if prompt != render(template, question, True, special):
     return template
-  return template.removesuffix("\n") + _END_THOUGHT
+  if prompt.rstrip().endswith("<think>"):
+    missing = "\\n</think>\\n\\n"
+  elif has_tag and prompt.endswith(_DEEPSEEK_ANSWERS):
+    missing = "<think>\\n\\n</think>\\n\\n"
+  else:
+    return template
+  return template.removesuffix("\n") + _WITHOUT_THINKING % missing
 
 
 @functools.lru_cache(maxsize=8)

@@ -36,15 +36,21 @@ class Settings:
     return {name: text for name, text in named.items() if text}
 
 
-def read(folder: Path) -> Settings:
+def read(folder: Path, eos: str = "", pad: str = "", bos: str = "") -> Settings:
   """Reads what any version of Transformers wrote.
+
+  Args:
+    folder: Where.
+    eos: The token to end completions if no file names one.
+    pad: The token to fill rows, likewise.
+    bos: The token to begin prompts, likewise.
 
   Raises:
     ValueError: a file is not JSON, or no token ends a completion.
   """
   file = folder / "tokenizer_config.json"
   found = _read_json(file)
-  eos = _token(found.get("eos_token"))
+  eos = _token(found.get("eos_token")) or eos
   if not eos:
     raise ValueError(f"{file} names no eos_token, which ends completions")
   stop_ids = found.get("stop_ids")
@@ -54,17 +60,39 @@ def read(folder: Path) -> Settings:
   return Settings(
     chat_template=_template(folder, found),
     eos=eos,
-    pad=_token(found.get("pad_token")),
-    bos=_token(found.get("bos_token")),
+    pad=_token(found.get("pad_token")) or pad,
+    bos=_token(found.get("bos_token")) or bos,
     stop_ids=(stop_ids,) if isinstance(stop_ids, int) else tuple(stop_ids),
   )
 
 
-def write(folder: Path, settings: Settings) -> None:
-  """Writes the files that `read` and Transformers understand."""
+def added_tokens(folder: Path) -> dict[int, str]:
+  """The tokens, by id, that a folder adds to its vocabulary or names in it.
+
+  Raises:
+    ValueError: a file is not JSON.
+  """
+  named = _read_json(folder / "added_tokens.json")
+  added = {token_id: text for text, token_id in named.items()}
+  found = _read_json(folder / "tokenizer_config.json")
+  described = found.get("added_tokens_decoder") or {}
+  return added | {int(i): _token(token) for i, token in described.items()}
+
+
+def write(folder: Path, settings: Settings, portable: bool = True) -> None:
+  """Writes the files that `read` and Transformers understand.
+
+  Args:
+    folder: Where.
+    settings: What to write.
+    portable: Whether there is a tokenizer.json, which Transformers is to take
+      as it is; a model's own class would rebuild it. Else it is to convert a
+      tokenizer.model in the way that comes closest.
+  """
   found = {
-    # Takes tokenizer.json as it is; a model's own class would rebuild it.
-    "tokenizer_class": "PreTrainedTokenizerFast",
+    "tokenizer_class": "PreTrainedTokenizerFast"
+    if portable
+    else "LlamaTokenizer",
     "clean_up_tokenization_spaces": False,
     # Ours alone: Transformers knows of one stop token here.
     "stop_ids": list(settings.stop_ids),

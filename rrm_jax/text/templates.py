@@ -109,10 +109,10 @@ def prompt(
   """Token ids of the whole prompt, up to where the completion begins.
 
   Raises:
-    ValueError: see `messages` and `Tokenizer.encode`.
+    ValueError: see `messages` and `Tokenizer.prompt`.
   """
   conversation = messages(template, comparison, swapped)
-  return tokenizer.encode(tokenizer.chat(conversation, template.thinking))
+  return tokenizer.prompt(conversation, template.thinking)
 
 
 def messages(

@@ -1,23 +1,20 @@
 """Tokenizers: text to ids and back, and a conversation to a prompt.
 
-The only file that imports tokenizers or transformers. What `chat` renders is
-the template that `save` writes, so that other programs give a judge the very
-prompts that it was trained on.
+What `chat` renders is the template that `save` writes, so that other programs
+give a judge the very prompts that it was trained on.
 """
 
+import bisect
 import dataclasses
 import functools
-import re
-import shutil
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import tokenizers
-from tokenizers import decoders, models, normalizers, pre_tokenizers
-
 from rrm_jax import records
-from rrm_jax.text import rendering, settings, vocabulary
+from rrm_jax.text import folders, injection, rendering, settings, streaming
+from rrm_jax.text.backend import Backend
+
+_CLOSING_TAG = "</think>"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,32 +29,35 @@ class Tokenizer:
     bos: The text of the token that begins a prompt, "" for none.
   """
 
-  backend: tokenizers.Tokenizer
+  backend: Backend
   chat_template: str
   stop_ids: tuple[int, ...]
   pad_id: int
   bos: str = ""
 
-  @functools.cached_property
+  @property
   def vocab_size(self) -> int:
     """One more than the largest id; a model's vocabulary may be larger."""
-    return max(self.backend.get_vocab().values()) + 1
+    return self.backend.size
+
+  @property
+  def portable(self) -> bool:
+    """Whether Transformers reads a saved folder exactly as `load` does.
+
+    A sentencepiece model it converts. With that model's default normalizer the
+    conversion gives other ids for runs of blanks and for newlines; and beside
+    a config.json of Qwen2 it is read as what it is not.
+    """
+    return self.backend.portable
 
   @functools.cached_property
-  def closing_tag(self) -> int:
-    """The id of the token that ends a thought.
-
-    Raises:
-      ValueError: `</think>` is no token of its own.
-    """
-    for text in ("</think>", " </think>"):
-      found = self.backend.token_to_id(text)
+  def closing_tag(self) -> int | None:
+    """The id of the token that ends a thought; None if no single one does."""
+    for text in (_CLOSING_TAG, f" {_CLOSING_TAG}"):
+      found = self.backend.id_of(text)
       if found is not None:
         return found
-    raise ValueError(
-      "the tokenizer has no token </think>, by which a thought's end is "
-      "told; add it to the tokenizer's special tokens"
-    )
+    return None
 
   def encode(self, text: str) -> list[int]:
     """The ids of a text, special tokens in it recognised and none added.
@@ -65,25 +65,45 @@ class Tokenizer:
     Raises:
       ValueError: a closed vocabulary has no piece for a part of the text.
     """
-    self._check(text)
-    return self.backend.encode(text, add_special_tokens=False).ids
+    return self.backend.encode(text)
 
   def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-    """`encode` of each text, in parallel."""
-    for text in texts:
-      self._check(text)
-    rows = self.backend.encode_batch(list(texts), add_special_tokens=False)
-    return [row.ids for row in rows]
+    """`encode` of each text, in parallel where the library can."""
+    return self.backend.encode_batch(texts)
 
   def decode(self, ids: Sequence[int]) -> str:
-    """The text of ids, with `<think>` and its like, without stop and pad."""
+    """The text of ids, with `<think>` and its like, without stop and pad.
+
+    Ids beyond the vocabulary say nothing: models pad theirs.
+    """
     return self.decode_batch([ids])[0]
 
   def decode_batch(self, rows: Sequence[Sequence[int]]) -> list[str]:
-    """`decode` of each row, in parallel."""
-    silent = {*self.stop_ids, self.pad_id}
-    kept = [[int(i) for i in row if int(i) not in silent] for row in rows]
-    return self.backend.decode_batch(kept, skip_special_tokens=False)
+    """`decode` of each row, in parallel where the library can."""
+    return self.backend.decode_batch(
+      [streaming.heard(row, self._silent, self.vocab_size) for row in rows]
+    )
+
+  def stream(self) -> streaming.Stream:
+    """What `decode` says of one completion, as its tokens arrive."""
+    reader = self.backend.reader()
+    return streaming.Stream(reader, self._silent, self.vocab_size)
+
+  def thought_length(self, ids: Sequence[int]) -> int:
+    """How many of a completion's tokens come before its closing tag.
+
+    All, if there is none. Where no single token is the tag, its text counts.
+    """
+    if self.closing_tag is not None:
+      ids = list(ids)
+      tag = self.closing_tag
+      return ids.index(tag) if tag in ids else len(ids)
+    begin = self.decode(ids).find(_CLOSING_TAG)
+    if begin < 0:
+      return len(ids)
+    return bisect.bisect_left(
+      range(len(ids)), begin, key=lambda n: len(self.decode(ids[:n]))
+    )
 
   def chat(self, messages: Sequence[records.Message], thinking: bool) -> str:
     """The prompt's text, up to where the judge's completion begins.
@@ -93,6 +113,24 @@ class Tokenizer:
     """
     special = self._settings.special
     return rendering.render(self.chat_template, messages, thinking, special)
+
+  def prompt(
+    self, messages: Sequence[records.Message], thinking: bool
+  ) -> list[int]:
+    """The prompt's ids: `chat`, with special tokens from the template alone.
+
+    What a message says is ordinary text, even where it spells a special token;
+    only an assistant's turns, which are a model's own, keep thinking tags. If
+    no message spells any, this is `encode` of `chat`.
+
+    Raises:
+      ValueError: as `chat` and `encode`, or the tokenizer can write a special
+        token's text in no other way.
+    """
+    guarded = self.backend.guarded
+    shielded, literal = injection.shield(messages, guarded, self.chat_template)
+    text = self.chat(shielded, thinking)
+    return self.backend.encode_shielded(text, literal)
 
   def token(self, text: str) -> int:
     """The id of a text which is exactly one token.
@@ -106,194 +144,68 @@ class Tokenizer:
     return ids[0]
 
   def save(self, folder: Path) -> None:
-    """Writes what `transformers.AutoTokenizer.from_pretrained` reads.
+    """Writes a folder that `load` reads back the same.
 
-    Beside a model's config.json, though, Transformers 5 takes the class that
-    it holds right for the model, whatever the folder says. For Qwen2 that
-    class gives the same ids as `qwen2`, but misreads `arithmetic`'s pieces:
-    there, load with `PreTrainedTokenizerFast.from_pretrained`.
+    If `portable`, `transformers.AutoTokenizer.from_pretrained` reads the same
+    ids, texts and template from it, alone or beside a config.json of Qwen2. It
+    drops, though, what `arithmetic` cannot write, where ours is an error.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    self.backend.save(str(folder / "tokenizer.json"))
-    settings.write(folder, self._settings)
+    self.backend.save(folder)
+    settings.write(folder, self._settings, self.portable)
+
+  @functools.cached_property
+  def _silent(self) -> frozenset[int]:
+    return frozenset({*self.stop_ids, self.pad_id})
 
   @functools.cached_property
   def _settings(self) -> settings.Settings:
     return settings.Settings(
       chat_template=self.chat_template,
-      eos=self._text(self.stop_ids[0]),
-      pad=self._text(self.pad_id),
+      eos=self.backend.text_of(self.stop_ids[0]),
+      pad=self.backend.text_of(self.pad_id),
       bos=self.bos,
       stop_ids=self.stop_ids,
     )
 
-  def _text(self, token_id: int) -> str:
-    text = self.backend.id_to_token(token_id)
-    assert text is not None, token_id
-    return text
-
-  @functools.cached_property
-  def _closed(self) -> re.Pattern[str] | None:
-    """Matches what a vocabulary without fallback can write; else None."""
-    if not isinstance(self.backend.model, models.WordLevel):
-      return None
-    return re.compile(f"(?:{_alternation(self.backend.get_vocab())})*")
-
-  def _check(self, text: str) -> None:
-    if self._closed is None:
-      return
-    match = self._closed.match(text)
-    assert match is not None
-    if match.end() < len(text):
-      raise ValueError(
-        f"no token begins at position {match.end()} of {text!r}: "
-        f"{text[match.end() : match.end() + 12]!r}; spaces are part of the "
-        'tokens, as in " +3"'
-      )
-
 
 def arithmetic() -> Tokenizer:
   """The tokenizer of the built-in task: its pieces, and nothing else."""
-  vocab = {piece: i for i, piece in enumerate(vocabulary.ARITHMETIC_PIECES)}
-  # No piece stands for unknown text, so that anyone's encoding of it fails.
-  backend = tokenizers.Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
-  backend.pre_tokenizer = pre_tokenizers.Split(
-    tokenizers.Regex(_alternation(vocabulary.ARITHMETIC_PIECES)), "isolated"
-  )
-  backend.decoder = decoders.Fuse()
-  special = [vocabulary.ARITHMETIC_STOP, vocabulary.ARITHMETIC_PAD]
-  backend.add_special_tokens(special)
-  stop_id, pad_id = (vocab[text] for text in special)
-  return Tokenizer(backend, vocabulary.ARITHMETIC_CHAT, (stop_id,), pad_id)
+  return _tokenizer(folders.arithmetic())
 
 
-def qwen2(folder: Path) -> Tokenizer:
-  """Qwen2's byte-pair encoding with DeepSeek-R1-Distill-Qwen's additions.
+def qwen2(folder: Path, flavour: str = "r1") -> Tokenizer:
+  """Qwen2's byte-pair encoding with a chat model's additions; see `load`.
 
   Raises:
-    ValueError: vocab.json or merges.txt is missing, or is not Qwen2's.
+    ValueError: vocab.json or merges.txt is missing, or is not Qwen2's; or
+      there is no such flavour.
   """
-  backend = tokenizers.Tokenizer(_qwen2_merges(folder))
-  backend.normalizer = normalizers.NFC()
-  parts = tokenizers.Regex(vocabulary.QWEN2_PARTS)
-  backend.pre_tokenizer = pre_tokenizers.Sequence(
-    [
-      pre_tokenizers.Split(parts, "isolated"),
-      pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ]
-  )
-  backend.decoder = decoders.ByteLevel()
-  special = (vocabulary.R1_STOP, vocabulary.R1_BEGIN)
-  backend.add_tokens(
-    [
-      tokenizers.AddedToken(text, normalized=False, special=text in special)
-      for text in vocabulary.R1_ADDED
-    ]
-  )
-  stop_id = _id(folder, backend, vocabulary.R1_STOP)
-  return Tokenizer(
-    backend, vocabulary.R1_CHAT, (stop_id,), stop_id, bos=vocabulary.R1_BEGIN
-  )
-
-
-def _qwen2_merges(folder: Path) -> models.BPE:
-  files = (folder / "vocab.json", folder / "merges.txt")
-  for file in files:
-    if not file.is_file():
-      raise ValueError(f"{file} is missing; Qwen2's tokenizer needs it")
-  try:
-    vocab, merges = models.BPE.read_file(*map(str, files))
-  except Exception as error:  # the library raises nothing narrower
-    raise ValueError(f"{files[0]} or {files[1]}: {error}") from error
-  ranks = vocabulary.QWEN2_RANKS
-  if sorted(vocab.values()) != list(range(ranks)):
-    raise ValueError(
-      f"{files[0]} has {len(vocab)} entries; Qwen2's has {ranks}, numbered "
-      "from 0. Save another model's tokenizer as tokenizer.json"
-    )
-  return models.BPE(vocab, merges)
+  return _tokenizer(folders.qwen2(folder, flavour))
 
 
 def load(spec: str) -> Tokenizer:
   """The tokenizer named "arithmetic", or that of a folder.
 
-  A folder's tokenizer.json is read as it is. Without one, Transformers builds
-  what tokenizer_config.json describes, and vocab.json with merges.txt alone
-  is taken for Qwen2's.
+  A folder's tokenizer.json is read as it is, and a tokenizer.model by
+  sentencepiece itself; chat template and special tokens come from
+  tokenizer_config.json and the files beside it. With nothing but
+  tokenizer_config.json, Transformers builds what it describes.
+
+  Bare vocab.json and merges.txt are Qwen2's, to which chat models add their
+  own; FOLDER#FLAVOUR says whose:
+    r1: DeepSeek-R1-Distill-Qwen, whose prompt opens the thought; the default.
+    r1-2501: the same with its template of January 2025, which leaves it to
+      the model to write `<think>`.
+    qwen2.5: Qwen2.5's instruct models, which do not think in tags.
 
   Raises:
-    ValueError: there is no such folder, or no tokenizer in it.
+    ValueError: there is no such folder or flavour, or no tokenizer in it.
   """
-  if spec == "arithmetic":
-    return arithmetic()
-  folder = Path(spec)
-  if not folder.is_dir():
-    raise ValueError(
-      f"tokenizer {spec!r} is neither 'arithmetic' nor an existing folder"
-    )
-  names = {path.name for path in folder.iterdir()}
-  if "tokenizer.json" in names:
-    return _from_json(folder)
-  if "tokenizer_config.json" in names:
-    return _from_transformers(folder)
-  if {"vocab.json", "merges.txt"} <= names:
-    return qwen2(folder)
-  raise ValueError(
-    f"tokenizer folder {spec!r} holds no tokenizer.json, no "
-    "tokenizer_config.json, and not both vocab.json and merges.txt; it holds "
-    f"{', '.join(sorted(names)[:8]) or 'nothing'}"
-  )
+  return _tokenizer(folders.read(spec))
 
 
-def _from_json(folder: Path) -> Tokenizer:
-  """Reads tokenizer.json itself: the class named beside it can misread it."""
-  file = folder / "tokenizer.json"
-  try:
-    backend = tokenizers.Tokenizer.from_file(str(file))
-  except Exception as error:  # the library raises nothing narrower
-    raise ValueError(f"{file} is no tokenizer: {error}") from error
-  # Some folders were saved with their training's maximum length.
-  backend.no_truncation()
-  backend.no_padding()
-  found = settings.read(folder)
-  eos = _id(file, backend, found.eos)
-  template = found.chat_template
-  if template:
-    template = rendering.switchable(template, found.special)
+def _tokenizer(found: folders.Found) -> Tokenizer:
   return Tokenizer(
-    backend,
-    template,
-    stop_ids=tuple(dict.fromkeys((eos, *found.stop_ids))),
-    pad_id=_id(file, backend, found.pad) if found.pad else eos,
-    bos=found.bos,
+    found.backend, found.chat_template, found.stop_ids, found.pad_id, found.bos
   )
-
-
-def _from_transformers(folder: Path) -> Tokenizer:
-  """Has Transformers convert what it understands, and reads that."""
-  import transformers  # takes seconds, so only here
-
-  found = transformers.AutoTokenizer.from_pretrained(
-    str(folder), local_files_only=True
-  )
-  if not found.is_fast:
-    name = type(found).__name__
-    raise ValueError(f"tokenizer folder {folder}: {name} has no fast form")
-  with tempfile.TemporaryDirectory() as converted:
-    found.save_pretrained(converted)
-    generation = folder / "generation_config.json"
-    if generation.is_file():
-      shutil.copy(generation, converted)
-    return _from_json(Path(converted))
-
-
-def _id(file: Path, backend: tokenizers.Tokenizer, text: str) -> int:
-  found = backend.token_to_id(text)
-  if found is None:
-    raise ValueError(f"{file} has no token {text!r}, which is to be special")
-  return found
-
-
-def _alternation(pieces: Iterable[str]) -> str:
-  """A regular expression for any one of the pieces, the longest first."""
-  return "|".join(map(re.escape, sorted(pieces, key=len, reverse=True)))

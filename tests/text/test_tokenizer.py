@@ -5,6 +5,7 @@ import sys
 import unicodedata
 
 import pytest
+import tokenizers
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -92,6 +93,14 @@ def test_decode_ignores_ids_beyond_the_tokenizer(qwen2):
   assert qwen2.decode([16, 152_000, 17]) == "12"
 
 
+def test_the_length_of_a_thought(qwen2, arithmetic):
+  for ours, text in ((qwen2, "a b</think>c"), (arithmetic, " 3 4 </think>")):
+    ids = ours.encode(text)
+    assert ours.thought_length(ids) == 2
+    assert ours.thought_length(ids[:2]) == 2
+    assert ours.thought_length([]) == 0
+
+
 def test_arithmetic_goldens(arithmetic):
   text = arithmetic.chat(
     (Message("user", "+3 -9 *7 . . A1:8 A2:5"),), thinking=True
@@ -137,6 +146,12 @@ def test_arithmetic_names_what_it_cannot_write(arithmetic, text, position):
     arithmetic.encode_batch(["Q:", text])
 
 
+def test_arithmetic_fails_for_anyone_who_asks_for_more(arithmetic):
+  # In the library itself too, past our own check and its message.
+  with pytest.raises(Exception, match="<unk>"):
+    arithmetic.backend.tokenizer.encode("Q:?")
+
+
 @pytest.mark.parametrize("text", ["", "Assistant 1}"])
 def test_token_wants_exactly_one(arithmetic, text):
   with pytest.raises(ValueError, match="must be one"):
@@ -152,12 +167,10 @@ def test_saved_folder_is_the_same_to_transformers(
 
   ours = request.getfixturevalue(name)
   ours.save(tmp_path)
-  reader = transformers.AutoTokenizer
+  assert ours.portable
   if beside_model:
     (tmp_path / "config.json").write_text('{"model_type": "qwen2"}')
-    if name == "arithmetic":  # see `Tokenizer.save`
-      reader = transformers.PreTrainedTokenizerFast
-  theirs = reader.from_pretrained(str(tmp_path))
+  theirs = transformers.AutoTokenizer.from_pretrained(str(tmp_path))
   text = (
     " 3 = 3 A1:3 yes </think> \\boxed{Assistant 1}"
     if name == "arithmetic"
@@ -181,6 +194,47 @@ def test_saved_folder_is_the_same_to_transformers(
   assert default == ours.chat(ASKED, thinking=True)
 
 
+def test_every_arithmetic_piece_survives_transformers(tmp_path, arithmetic):
+  # Beside Qwen2's config.json they rebuild the tokenizer as Qwen2's.
+  import transformers
+
+  arithmetic.save(tmp_path)
+  (tmp_path / "config.json").write_text('{"model_type": "qwen2"}')
+  theirs = transformers.AutoTokenizer.from_pretrained(str(tmp_path))
+  assert type(theirs).__name__ == "Qwen2Tokenizer"
+  pieces = vocabulary.ARITHMETIC_PIECES
+  ids = list(range(len(pieces)))
+  assert theirs.convert_ids_to_tokens(ids) == list(pieces)
+  assert theirs("".join(pieces)).input_ids == ids
+  assert theirs.decode(ids) == "".join(pieces)
+  spoken = theirs.decode(ids, skip_special_tokens=True)
+  assert spoken == arithmetic.decode(ids) == "".join(pieces[:-2])
+
+
+def test_arithmetic_as_a_list_of_words_is_read_too(tmp_path, arithmetic):
+  # The form in which folders were saved at first.
+  pieces = vocabulary.ARITHMETIC_PIECES
+  arithmetic.save(tmp_path)
+  vocab = {piece: i for i, piece in enumerate(pieces)}
+  words = tokenizers.Tokenizer(
+    tokenizers.models.WordLevel(vocab, unk_token="<unk>")
+  )
+  regex = tokenizers.Regex("|".join(map(re.escape, pieces)))
+  words.pre_tokenizer = tokenizers.pre_tokenizers.Split(regex, "isolated")
+  words.decoder = tokenizers.decoders.Fuse()
+  words.add_special_tokens(list(pieces[-2:]))
+  words.save(str(tmp_path / "tokenizer.json"))
+  again = tokenizer.load(str(tmp_path))
+  ids = list(range(len(pieces)))
+  assert again.encode("".join(pieces)) == ids
+  assert again.decode(ids) == arithmetic.decode(ids)
+  assert again.backend.guarded == arithmetic.backend.guarded
+  asked = [Message("user", "+3 A1:3 A2:4")]
+  assert again.prompt(asked, True) == arithmetic.prompt(asked, True)
+  with pytest.raises(ValueError, match="position 2"):
+    again.encode("Q:?")
+
+
 def test_saved_folder_is_the_same_to_us(tmp_path, either):
   either.save(tmp_path)
   again = tokenizer.load(str(tmp_path))
@@ -188,7 +242,7 @@ def test_saved_folder_is_the_same_to_us(tmp_path, either):
   assert again.pad_id == either.pad_id
   assert again.bos == either.bos
   assert again.chat_template == either.chat_template
-  assert again.backend.to_str() == either.backend.to_str()
+  assert again.backend.tokenizer.to_str() == either.backend.tokenizer.to_str()
 
 
 def test_saved_arithmetic_still_rejects_what_it_cannot_write(

@@ -33,6 +33,8 @@ def get_config() -> ml_collections.ConfigDict:
         "batch_rows": 64,
         "max_prompt_tokens": 4_096,
         "mesh": {"data": 1, "fsdp": -1, "tensor": 1},
+        # A workdir's own; float32 on CPUs for a Hugging Face folder.
+        "compute_dtype": "auto",
       },
     )
   )

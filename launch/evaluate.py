@@ -3,6 +3,7 @@
   python -m launch.evaluate --model=runs/mini --data=llmbar --output=DIR \
     [--config=configs/evaluate.py] [--config.samples=5] [--weights=rl@15]
 
+--model is a workdir of launch.train, or a Hugging Face folder as it is.
 --data is a benchmark's name or a JSONL file with `query` and either `chosen`
 and `rejected`, or `response_1`, `response_2` and `label`; optional `id` and
 `subset`. Writes DIR/judgements.jsonl as it goes, then DIR/report.json.
@@ -17,14 +18,13 @@ from absl import app, flags
 from ml_collections import config_flags
 
 from launch import setup
-from rrm_jax import config, sharding, workdir
+from rrm_jax import config, sharding
 from rrm_jax.analysis import accuracy, test_time
 from rrm_jax.analysis.summary import readable
 from rrm_jax.data import public_sets
 from rrm_jax.judge import Judge
 from rrm_jax.metrics import Progress
 from rrm_jax.records import Comparison, Judgement
-from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.train import loading
 from rrm_jax.train.report import write_json
 
@@ -32,7 +32,7 @@ _CONFIG = config_flags.DEFINE_config_file(
   "config", "configs/evaluate.py", "How to judge, and its fields."
 )
 _MODEL = flags.DEFINE_string(
-  "model", None, "A workdir of launch.train.", required=True
+  "model", None, "A workdir, or a Hugging Face folder.", required=True
 )
 _DATA = flags.DEFINE_string(
   "data", None, "A benchmark's name, or a JSONL file.", required=True
@@ -47,17 +47,15 @@ def _judge(cfg: config.Evaluate, folder: Path, weights: str) -> Judge:
   """The trained model as a judge.
 
   Raises:
-    ValueError: the folder is no workdir, or holds no such weights.
+    ValueError: the folder holds no model, or no such weights.
   """
-  job = workdir.read_config(folder)
   layout = sharding.layout(cfg.mesh)
-  role = weights or loading.role_of(job)
-  params = loading.saved_params(job, folder, role, layout)
+  model = loading.model(folder, layout, weights, cfg.compute_dtype)
   return Judge(
-    params,
-    job.model,
-    tokenizers.load(job.tokenizer),
-    cfg.template or job.stages[role.partition("@")[0]].template,
+    model.params,
+    model.cfg,
+    model.tokenizer,
+    cfg.template or model.template,
     cfg.sampling,
     layout,
     seed=cfg.seed,

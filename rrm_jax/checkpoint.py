@@ -3,34 +3,26 @@
 Orbax writes each checkpoint under a temporary name and renames it when it is
 whole, so a killed job leaves no half checkpoint that looks whole. Orbax does
 not notice a flipped bit in an array, so the fingerprint of every array (see
-`ops/fingerprint.py`) is stored beside the state and verified on the way back.
+`manifest.py`) is stored beside the state and verified on the way back.
 
 A state is stored flat, as {"params/layers/...": array}: the files do not
 depend on the Python types of an optimizer's state, and a judge can read the
 parameters and leave the optimizer on disk.
 """
 
-import hashlib
-import json
 import logging
+import math
 import shutil
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import orbax.checkpoint as ocp
 from jaxtyping import PyTree
 
-from rrm_jax import config, sharding
-from rrm_jax.ops.fingerprint import fingerprints
+from rrm_jax import config, manifest, sharding
 
 _DELETED = "deleted"
-
-
-class Mismatch(ValueError):
-  """The checkpoint is whole, but of another model."""
 
 
 class Checkpoints:
@@ -85,20 +77,24 @@ class Checkpoints:
     if step == self._at:
       return
     self._remove_from(step)
-    leaves = _flatten(state)
+    leaves = manifest.flatten(state)
     with jax.transfer_guard("allow"):
       writer.save(
         step,
         args=ocp.args.Composite(
           state=ocp.args.PyTreeSave(leaves),
-          leaves=ocp.args.JsonSave(_describe(leaves)),
+          leaves=ocp.args.JsonSave(manifest.describe(leaves)),
         ),
         force=True,
       )
     self._at = step
 
   def restore(
-    self, abstract: PyTree, step: int | None = None, partial: bool = False
+    self,
+    abstract: PyTree,
+    step: int | None = None,
+    partial: bool = False,
+    floats: manifest.Floats = "same",
   ) -> tuple[int, PyTree] | None:
     """Reads a checkpoint into the shardings of an abstract state.
 
@@ -110,6 +106,7 @@ class Checkpoints:
         to the first device.
       step: Which one; the newest if None.
       partial: The checkpoint may hold arrays that `abstract` lacks.
+      floats: Whether floats of other dtypes are refused, cast or kept.
 
     Returns:
       The step and the state, or None if the folder holds no checkpoint.
@@ -128,9 +125,9 @@ class Checkpoints:
     for number in reversed(steps):
       path = self._folder / str(number)
       try:
-        state = _read(path, abstract, partial)
+        state = _read(path, abstract, partial, floats)
       # Out of memory is not damage: an older checkpoint is as large.
-      except (Mismatch, MemoryError, jax.errors.JaxRuntimeError):
+      except (manifest.Mismatch, MemoryError, jax.errors.JaxRuntimeError):
         raise
       # What a reader meets in damaged files cannot be listed.
       except Exception as error:
@@ -199,39 +196,10 @@ def _is_step(path: Path) -> bool:
   return path.is_dir() and path.name.isdecimal()
 
 
-def _flatten(state: PyTree) -> dict[str, Any]:
-  """Names every array by its way through the tree."""
-  leaves, _ = jax.tree_util.tree_flatten_with_path(state)
-  return {
-    jax.tree_util.keystr(path, simple=True, separator="/"): leaf
-    if isinstance(leaf, (jax.Array, jax.ShapeDtypeStruct))
-    else np.asarray(leaf)
-    for path, leaf in leaves
-  }
-
-
-def _describe(leaves: dict[str, Any]) -> dict[str, Any]:
-  """What is stored beside the arrays; the digest guards the rest."""
-  arrays = {name: jnp.asarray(x) for name, x in leaves.items()}
-  marks = jax.device_get(fingerprints(jax.block_until_ready(arrays)))
-  table = {
-    name: {
-      "shape": list(x.shape),
-      "dtype": str(x.dtype),
-      "fingerprint": int(marks[name]),
-    }
-    for name, x in leaves.items()
-  }
-  return {"leaves": table, "sha256": _digest(table)}
-
-
-def _digest(table: dict[str, Any]) -> str:
-  text = json.dumps(table, sort_keys=True)
-  return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _read(path: Path, abstract: PyTree, partial: bool) -> PyTree:
-  """The state in a step's folder, verified.
+def _read(
+  path: Path, abstract: PyTree, partial: bool, floats: manifest.Floats
+) -> PyTree:
+  """The state in a step's folder, verified as it was saved, then cast.
 
   Raises:
     Mismatch: it is of another model.
@@ -239,18 +207,44 @@ def _read(path: Path, abstract: PyTree, partial: bool) -> PyTree:
   """
   if not ocp.utils.is_checkpoint_finalized(path):
     raise ValueError("its commit marker is missing: it was never finished")
-  reader = ocp.Checkpointer(ocp.CompositeCheckpointHandler())
-  with reader, jax.transfer_guard("allow"):
+  with (
+    jax.transfer_guard("allow"),
+    ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader,
+  ):
     described = reader.restore(
       path, args=ocp.args.Composite(leaves=ocp.args.JsonRestore())
     ).leaves
-    table = described["leaves"]
-    if _digest(table) != described["sha256"]:
-      raise ValueError("its table of arrays does not match its digest")
-    wanted = _flatten(abstract)
-    _check_same(path, table, wanted, partial)
-    targets = {k: _target(x) for k, x in wanted.items()}
-    leaves = reader.restore(
+    table = manifest.table_of(described)
+    wanted = manifest.flatten(abstract)
+    manifest.check_same(path, table, wanted, partial, floats)
+    targets = {k: _target(x, table[k]["dtype"]) for k, x in wanted.items()}
+    leaves = _arrays(path, targets)
+    manifest.check_unchanged(leaves, table)
+    if floats == "cast":
+      # One by one: never is the whole state there in both dtypes.
+      for name, x in wanted.items():
+        leaves[name] = leaves.pop(name).astype(x.dtype)
+  return jax.tree.unflatten(
+    jax.tree.structure(abstract), [leaves[name] for name in wanted]
+  )
+
+
+def _arrays(
+  path: Path, targets: dict[str, jax.ShapeDtypeStruct]
+) -> dict[str, jax.Array]:
+  """The arrays in a step's folder.
+
+  Orbax would read all of them at once, into buffers beside the arrays: a model
+  twice in memory. It may have the largest in flight, or a few smaller ones.
+  """
+  sizes = [x.size * x.dtype.itemsize for x in targets.values()]
+  handler = ocp.PyTreeCheckpointHandler(
+    restore_concurrent_gb=math.ceil(max(sizes, default=1) / 1e9)
+  )
+  with ocp.Checkpointer(
+    ocp.CompositeCheckpointHandler(state=handler)
+  ) as reader:
+    return reader.restore(
       path,
       args=ocp.args.Composite(
         state=ocp.args.PyTreeRestore(
@@ -260,41 +254,11 @@ def _read(path: Path, abstract: PyTree, partial: bool) -> PyTree:
         )
       ),
     ).state
-    for name, mark in _describe(leaves)["leaves"].items():
-      if mark != table[name]:
-        raise ValueError(f"{name} is {mark}, was saved as {table[name]}")
-  return jax.tree.unflatten(
-    jax.tree.structure(abstract), [leaves[name] for name in wanted]
-  )
 
 
-def _target(x: Any) -> jax.ShapeDtypeStruct:
+def _target(x: Any, dtype: str) -> jax.ShapeDtypeStruct:
   place = (
     x.sharding if isinstance(x, (jax.Array, jax.ShapeDtypeStruct)) else None
   )
   first = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-  return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place or first)
-
-
-def _check_same(
-  path: Path, table: dict[str, Any], wanted: dict[str, Any], partial: bool
-) -> None:
-  """Raises Mismatch unless the checkpoint has the arrays that are wanted."""
-  for name, x in wanted.items():
-    if name not in table:
-      raise Mismatch(
-        f"{path} has no array {name}, which the state needs (shape "
-        f"{tuple(x.shape)}); it is of another model or optimizer"
-      )
-    saved = (tuple(table[name]["shape"]), table[name]["dtype"])
-    if saved != (tuple(x.shape), str(x.dtype)):
-      raise Mismatch(
-        f"{path}: {name} was saved as {saved[1]}{list(saved[0])}, the state "
-        f"needs {x.dtype}{list(x.shape)}; it is of another model"
-      )
-  extra = [name for name in table if name not in wanted]
-  if extra and not partial:
-    raise Mismatch(
-      f"{path} holds {extra[0]}, which the state lacks; it is of another "
-      "model or optimizer"
-    )
+  return jax.ShapeDtypeStruct(x.shape, dtype, sharding=place or first)

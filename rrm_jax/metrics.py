@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import rich.console
 import rich.progress
@@ -219,11 +219,17 @@ class PhaseTimer:
 
 
 class Progress:
-  """How far a loop is: a bar at a terminal, now and then a line in a log."""
+  """How far a loop is: a bar at a terminal, now and then a line in a log.
 
-  def __init__(self, name: str, total: int):
+  It counts steps, or bytes.
+  """
+
+  def __init__(
+    self, name: str, total: int, unit: Literal["step", "B"] = "step"
+  ):
     self._name = name
     self._total = total
+    self._unit = unit
     self._recent: collections.deque[tuple[float, int]] = collections.deque(
       maxlen=32
     )
@@ -268,11 +274,15 @@ class Progress:
 
   def _text(self, done: int, figures: Mapping[str, float]) -> str:
     names = [name for name in _SHOWN if name in figures] or list(figures)[:3]
+    in_bytes = self._unit == "B"
     parts = [f"{done}/{self._total}"]
+    if in_bytes:
+      parts = [f"{done / 1e9:.2f}/{self._total / 1e9:.2f} GB"]
     parts += [f"{name} {figures[name]:.4g}" for name in names]
     (then, first), (now, last) = self._recent[0], self._recent[-1]
     if last > first:
       each = (now - then) / (last - first)
       left = datetime.timedelta(seconds=round(each * (self._total - done)))
-      parts += [f"{each:.3g} s/step", f"{left} left"]
+      speed = f"{1e-9 / each:.3g} GB/s" if in_bytes else f"{each:.3g} s/step"
+      parts += [speed, f"{left} left"]
     return "  ".join(parts)

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, NamedSharding, PartitionSpec, Sharding
 from jaxtyping import PyTree
 
 from rrm_jax import config
@@ -149,15 +149,41 @@ def layout(cfg: config.Mesh) -> Layout:
 def put(tree: PyTree, shardings: PyTree) -> PyTree:
   """Host arrays, equal on every process, as global arrays."""
 
-  def one(x: Any, sharding: NamedSharding) -> jax.Array:
+  def one(x: Any, sharding: Sharding) -> jax.Array:
     x = np.asarray(x)
     return jax.make_array_from_callback(x.shape, sharding, lambda i: x[i])
 
   with jax.transfer_guard("allow"):  # this is the door
-    if isinstance(shardings, NamedSharding):
+    if isinstance(shardings, Sharding):
       sharding = shardings
       return jax.tree.map(lambda x: one(x, sharding), tree)
     return jax.tree.map(one, tree, shardings)
+
+
+def put_slices(
+  shape: tuple[int, ...],
+  sharding: NamedSharding,
+  read: Callable[[tuple[slice, ...]], np.ndarray],
+) -> jax.Array:
+  """A global array whose slices are read by the processes that hold them.
+
+  Args:
+    shape: Of the whole array.
+    sharding: How it is cut.
+    read: Gives the slice at an index, one slice a dimension. It is asked once
+      for a slice that several devices of a process hold.
+  """
+  found: dict[tuple, np.ndarray] = {}
+
+  def once(index: tuple[slice, ...] | None) -> np.ndarray:
+    index = index or ()
+    key = tuple(s.indices(n) for s, n in zip(index, shape, strict=True))
+    if key not in found:
+      found[key] = np.ascontiguousarray(read(index))
+    return found[key]
+
+  with jax.transfer_guard("allow"):  # a door, too
+    return jax.make_array_from_callback(shape, sharding, once)
 
 
 def fetch(tree: PyTree) -> PyTree:

@@ -1,8 +1,14 @@
-"""The config that a workdir belongs to: one workdir, one run."""
+"""The config that a workdir belongs to: one workdir, one run.
 
+And folders that are there whole or not at all.
+"""
+
+import contextlib
 import json
 import os
+import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +63,34 @@ def read_config(workdir: Path) -> config.Job:
   except ValueError as error:
     raise ValueError(f"{path} is no JSON: {error}") from None
   return config.from_mapping(config.Job, mapping, str(path))
+
+
+@contextlib.contextmanager
+def whole_folder(output: Path) -> Iterator[Path]:
+  """A new folder to fill, which gets its name once it is whole and on disk.
+
+  Raises:
+    ValueError: `output` is there already, and is no empty folder.
+  """
+  output = output.absolute()
+  if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+    raise ValueError(
+      f"{output} is there and not empty; choose another folder or delete it"
+    )
+  half = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
+  half.mkdir(parents=True)
+  try:
+    yield half
+    for path in half.rglob("*"):
+      if path.is_file():
+        with path.open("rb") as file:
+          os.fsync(file.fileno())
+    if output.exists():
+      output.rmdir()
+    half.rename(output)
+  except BaseException:
+    shutil.rmtree(half, ignore_errors=True)
+    raise
 
 
 def _differences(there: Any, here: Any, path: str) -> list[str]:

@@ -380,3 +380,51 @@ def test_kill_nine_at_any_moment(tmp_path):
     assert newest >= first + 1  # save(n) waits for n - 1
     first = newest + 1
   assert restored_steps == sorted(set(restored_steps))
+
+
+def test_floats_are_cast_after_they_are_verified(tmp_path):
+  exact = jnp.arange(64, dtype=jnp.bfloat16).reshape(8, 8) / 8
+  fine = jnp.arange(64, dtype=jnp.float32).reshape(8, 8) / 3
+  count = jnp.arange(3)
+  with keeper(tmp_path) as checkpoints:
+    checkpoints.save(1, {"b": exact, "f": fine, "i": count})
+  wanted = {
+    "b": exact.astype(jnp.float32), "f": fine.astype(jnp.bfloat16), "i": count,
+  }  # fmt: skip
+  place = sharding_of((4, 2), "x", "y")
+  abstract = abstract_of(
+    jax.tree.map(lambda x: jax.device_put(x, sharding_of((8, 1))), wanted),
+    place,
+  )
+  with pytest.raises(ValueError, match="b was saved as bfloat16"):
+    keeper(tmp_path).restore(abstract)
+  _, cast = keeper(tmp_path).restore(abstract, floats="cast")
+  assert_same_bits(cast, wanted)
+  assert cast["b"].sharding == place
+  _, saved_as = keeper(tmp_path).restore(abstract, floats="saved")
+  assert_same_bits(saved_as, {"b": exact, "f": fine, "i": count})
+
+
+@pytest.mark.parametrize("floats", ["cast", "saved"])
+def test_only_floats_may_differ(tmp_path, floats):
+  with keeper(tmp_path) as checkpoints:
+    checkpoints.save(1, {"x": jnp.arange(3), "y": jnp.zeros(3)})
+  for wanted in (
+    {"x": jnp.zeros(3), "y": jnp.zeros(3)},
+    {"x": jnp.arange(3, dtype=jnp.int8), "y": jnp.zeros(3)},
+    {"x": jnp.arange(3), "y": jnp.zeros(4)},
+    {"x": jnp.arange(3), "y": jnp.arange(3)},
+  ):
+    with pytest.raises(ValueError, match="it is of another model"):
+      keeper(tmp_path).restore(wanted, floats=floats)
+
+
+@reads_damage
+def test_damage_is_seen_before_the_cast(tmp_path):
+  """A cast to bfloat16 would hide the lowest bits."""
+  values = np.frombuffer(WITNESS.tobytes(), np.float32)
+  with keeper(tmp_path) as checkpoints:
+    checkpoints.save(1, {"x": jax.device_put(values)})
+  flip_bit(tmp_path / "1")
+  with pytest.raises(ValueError, match="no whole checkpoint"):
+    keeper(tmp_path).restore({"x": jnp.zeros(256, jnp.bfloat16)}, floats="cast")

@@ -1,0 +1,294 @@
+"""Weights in and out of a Hugging Face folder, tensor by tensor.
+
+One table (`hf_table`) says how the two sides correspond, and is read in both
+directions. Nothing here holds a model on the host: a tensor's slices go from
+the file to the devices that want them, where one small program per kind of
+parameter puts its dimensions into our order, casts, and writes it into the
+stacked array in place; saving goes the same way back.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding
+
+from rrm_jax import config, sharding
+from rrm_jax.batches import Params
+from rrm_jax.model import hf_programs, qwen2, shard_writer, shards
+from rrm_jax.model.hf_table import (
+  EMBEDDING,
+  HEAD,
+  Kind,
+  checked,
+  flat,
+  one_dtype,
+  places,
+)
+from rrm_jax.sharding import Layout
+
+Progress = Callable[[int], None]
+
+
+def size(cfg: config.Model, dtype: str) -> int:
+  """Bytes of all tensors of the folder that `save` would write."""
+  counts = (math.prod(kind.seen) for kind, _ in places(cfg).values())
+  return sum(counts) * shards.itemsize(_known(dtype))
+
+
+def dtype_of(folder: Path) -> str:
+  """The dtype of a folder's tensors: float32, bfloat16 or float16.
+
+  Raises:
+    ValueError: the folder is damaged, or its tensors are not of one of these.
+  """
+  return one_dtype(shards.tensors(folder))
+
+
+def _known(dtype: str) -> str:
+  if dtype not in shards.DTYPES.values():
+    raise ValueError(
+      f"dtype={dtype!r} is none of {', '.join(shards.DTYPES.values())}"
+    )
+  return dtype
+
+
+def load(
+  folder: Path,
+  cfg: config.Model,
+  layout: Layout,
+  dtype: str = "float32",
+  progress: Progress | None = None,
+) -> Params:
+  """Reads a folder's *.safetensors into sharded arrays.
+
+  Each process reads only what its devices hold; beside the arrays it needs
+  memory for about one tensor.
+
+  Args:
+    folder: As transformers' `save_pretrained` writes it.
+    cfg: The model's shape.
+    layout: How the arrays are cut.
+    dtype: Theirs: float32, or one of 16 bits for weights that are not trained;
+      float16 only of a float16 folder, as other values may not fit.
+    progress: Gets the bytes of the tensors read so far.
+
+  Raises:
+    ValueError: a tensor is missing, not the model's, of a wrong shape or
+      dtype, there twice, or its file is damaged; names tensor and file. All
+      but the values of a tied model's second embedding is checked before any
+      tensor is read.
+  """
+  _known(dtype)
+  shapes = qwen2.abstract(cfg)
+  cuts = flat(layout.shardings(qwen2.logical_axes(cfg), shapes))
+  found, place = checked(folder, cfg), places(cfg)
+  if dtype == "float16" and one_dtype(found) != dtype:
+    raise ValueError(
+      f"dtype='float16', but {folder} is {one_dtype(found)}, whose values may "
+      "be too large for it; load as float32 or bfloat16"
+    )
+  twin = found.pop(HEAD) if cfg.tied_embeddings and HEAD in found else None
+  made = hf_programs.destinations(cfg, dtype, cuts)
+  layers = [
+    sharding.put(np.int32(i), layout.replicated) for i in range(cfg.num_layers)
+  ]
+  done = 0
+  for tensor in sorted(found.values(), key=lambda x: (x.file, x.start)):
+    kind, layer = place[tensor.name]
+    same = twin if tensor.name == EMBEDDING else None
+    theirs = _read(tensor, kind, layout.named(*kind.axes), same)
+    made[kind.ours] = hf_programs.write(
+      made[kind.ours], theirs, layers[layer], kind, dtype, cuts[kind.ours]
+    )
+    del theirs  # gone when it is written, and before the next one is read
+    jax.block_until_ready(made[kind.ours])
+    done += tensor.stop - tensor.start
+    if progress is not None:
+      progress(done)
+  leaves = [made[name] for name in flat(shapes)]
+  return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
+
+
+def _read(
+  tensor: shards.Tensor,
+  kind: Kind,
+  cut: NamedSharding,
+  twin: shards.Tensor | None,
+) -> jax.Array:
+  """A tensor on the devices, its dimensions as stored but not merged.
+
+  Raises:
+    ValueError: `twin` is not equal to it, bit for bit.
+  """
+  different = []
+
+  def read(index: tuple[slice, ...]) -> np.ndarray:
+    found = shards.read(tensor, kind.seen, index)
+    if twin is not None:
+      other = shards.read(twin, kind.seen, index)
+      if not np.array_equal(shards.bits(found), shards.bits(other)):
+        different.append(index)
+    return found
+
+  made = sharding.put_slices(kind.seen, cut, read)
+  if twin is not None and sharding.any_process(bool(different)):
+    raise ValueError(
+      f"{twin.where} is not equal to {tensor.name}, but the config says "
+      "tied_embeddings=True; if the weights are right, say False"
+    )
+  return made
+
+
+def save(
+  params: Params,
+  cfg: config.Model,
+  folder: Path,
+  dtype: str,
+  shard_bytes: int = 5_000_000_000,
+  progress: Progress | None = None,
+) -> None:
+  """Writes model*.safetensors as transformers reads them.
+
+  All processes take part; the first one writes.
+
+  Args:
+    params: As `qwen2.init` makes them, on devices, f32 or bf16.
+    cfg: The model's shape.
+    folder: Made if it is not there; must not hold weights.
+    dtype: Of the files: float32, bfloat16 or float16.
+    shard_bytes: Most bytes of tensors in one file.
+    progress: Gets the bytes written so far.
+
+  Raises:
+    ValueError: the folder holds weights, the parameters are not the model's,
+      or a value is too large for the dtype; names the tensor.
+  """
+  stored = {name: kind.stored for name, (kind, _) in places(cfg).items()}
+  arrays = _arrays(params, cfg, _known(dtype))
+  _agree(lambda: shard_writer.check_free(folder))
+  if sharding.is_lead():
+    shard_writer.write(folder, stored, dtype, arrays, shard_bytes, progress)
+  else:
+    deque(arrays, maxlen=0)
+  sharding.any_process(False)  # nobody goes on before the files are there
+
+
+def verify(
+  params: Params,
+  cfg: config.Model,
+  folder: Path,
+  dtype: str,
+  progress: Progress | None = None,
+) -> None:
+  """Compares a folder with parameters, bit by bit.
+
+  All processes take part; the first one reads.
+
+  Args:
+    params: As for `save`.
+    cfg: The model's shape.
+    folder: What `save` wrote.
+    dtype: What it was told.
+    progress: Gets the bytes compared so far.
+
+  Raises:
+    ValueError: a tensor is not what `save` would write; names it and its file.
+  """
+  found: dict[str, shards.Tensor] = {}
+  wrong: list[str] = []
+  done = 0
+
+  def check() -> None:
+    found.update(checked(folder, cfg))
+    held = one_dtype(found)
+    if held != dtype:
+      raise ValueError(f"the tensors in {folder} are {held}, not {dtype}")
+
+  _agree(check)
+  for name, array in zip(
+    places(cfg), _arrays(params, cfg, _known(dtype)), strict=True
+  ):
+    twins = (HEAD,) if cfg.tied_embeddings and name == EMBEDDING else ()
+    for each in (name, *twins):
+      if each in found and not shards.equal(found[each], array):
+        wrong.append(found[each].where)
+    done += array.nbytes
+    if progress is not None and sharding.is_lead():
+      progress(done)
+
+  def report() -> None:
+    if wrong:
+      raise ValueError(
+        f"{wrong[0]} is not what the parameters give in {dtype} "
+        f"({len(wrong)} of {len(found)} tensors differ); write it again"
+      )
+
+  _agree(report)
+
+
+def _agree(check: Callable[[], None]) -> None:
+  """Runs a check in the first process; if it fails, all raise."""
+  fault = ""
+  if sharding.is_lead():
+    try:
+      check()
+    except ValueError as error:
+      fault = str(error)
+  if sharding.any_process(bool(fault)):
+    raise ValueError(fault or "the first process's message says what is wrong")
+
+
+def _arrays(
+  params: Params, cfg: config.Model, dtype: str
+) -> Iterator[np.ndarray]:
+  """Their tensors on the host, one by one, in the order of `places`."""
+  leaves, shapes = flat(params), flat(qwen2.abstract(cfg))
+  for name in leaves | shapes:
+    ours, wanted = leaves.get(name), shapes.get(name)
+    if ours is None or wanted is None or ours.shape != wanted.shape:
+      raise ValueError(
+        f"parameter {name} is {ours and ours.shape}, the model's is "
+        f"{wanted and wanted.shape}; the config is another model's"
+      )
+  return _fetched(leaves, cfg, dtype)
+
+
+def _fetched(
+  leaves: dict[str, jax.Array], cfg: config.Model, dtype: str
+) -> Iterator[np.ndarray]:
+  place = list(places(cfg).items())
+  """As `_arrays`, once that has checked its arguments."""
+  place = list(places(cfg).items())
+
+  def begin(i: int) -> jax.Array | None:
+    if i == len(place):
+      return None
+    kind, layer = place[i][1]
+    return hf_programs.take(leaves[kind.ours], layer, kind, dtype)
+
+  ahead = begin(0)
+  for i, (name, (kind, _)) in enumerate(place):
+    host = sharding.fetch(ahead)
+    ahead = begin(i + 1)  # made while this one is written
+    _check_finite(host, name, str(leaves[kind.ours].dtype))
+    yield host.reshape(kind.stored)
+
+
+def _check_finite(array: np.ndarray, name: str, dtype: str) -> None:
+  """Raises if what has been cast from `dtype` is not finite any more."""
+  if array.dtype == dtype or array.dtype == np.float32:
+    return
+  top = {"float16": 0x7C00, "bfloat16": 0x7F80}[str(array.dtype)]
+  flat = shards.bits(array).reshape(-1)
+  step = 1 << 18  # stays in a processor's cache
+  for i in range(0, flat.size, step):
+    if (flat[i : i + step] & top).max() == top:
+      raise ValueError(
+        f"tensor {name} has values that {array.dtype} cannot hold (its largest "
+        f"is {jnp.finfo(array.dtype).max}); save in another dtype"
+      )

@@ -1,0 +1,1 @@
+"""Programs around the training: weights in and out, checks, benchmarks."""

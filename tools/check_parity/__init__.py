@@ -1,0 +1,1 @@
+"""Our model held to transformers' own, rung by rung."""

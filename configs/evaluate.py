@@ -30,7 +30,6 @@ def get_config() -> ml_collections.ConfigDict:
         # What a judgement without a verdict scores; RM-R1 counts it 0.
         "invalid": 0.5,
         "seed": 0,
-        "batch_rows": 64,
         "max_prompt_tokens": 4_096,
         "mesh": {"data": 1, "fsdp": -1, "tensor": 1},
         # A workdir's own; float32 on CPUs for a Hugging Face folder.

@@ -66,7 +66,6 @@ def get_config() -> ml_collections.ConfigDict:
           "votes": [1, 3],
           "budgets": [0, 8],
           "budget_comparisons": 4,
-          "batch_rows": 16,
         },
         "rollouts_every": 1,
       },

@@ -153,7 +153,6 @@ def get_config() -> ml_collections.ConfigDict:
           "vote_comparisons": 512,
           "budgets": [0, 4, 8, 12, 16, 20, 24],
           "budget_comparisons": 512,
-          "batch_rows": 1_024,
           "every": 10,
           "every_comparisons": 256,
         },

@@ -25,6 +25,8 @@ from rrm_jax.data import public_sets
 from rrm_jax.judge import Judge
 from rrm_jax.metrics import Progress
 from rrm_jax.records import Comparison, Judgement
+from rrm_jax.sampling.completions import Throughput
+from rrm_jax.sampling.engine import prepared
 from rrm_jax.train import loading
 from rrm_jax.train.report import write_json
 
@@ -52,14 +54,14 @@ def _judge(cfg: config.Evaluate, folder: Path, weights: str) -> Judge:
   layout = sharding.layout(cfg.mesh)
   model = loading.model(folder, layout, weights, cfg.compute_dtype)
   return Judge(
-    model.params,
+    prepared(model.params, cfg=model.cfg, layout=layout),
     model.cfg,
     model.tokenizer,
     cfg.template or model.template,
     cfg.sampling,
     layout,
     seed=cfg.seed,
-    batch_rows=cfg.batch_rows,
+    limits=cfg.engine,
   )
 
 
@@ -71,20 +73,24 @@ def _judgements(
 ) -> list[Judgement]:
   """Judges, writing each batch down before the next is begun."""
   known = {comparison.uid: comparison for comparison in comparisons}
-  requests = judge.requests(comparisons, cfg.order)
+  prompts = judge.prompts(comparisons, cfg.order)
   made: list[Judgement] = []
+  speed = Throughput()
   with (
     path.open("w", encoding="utf-8") as file,
-    Progress("judging", len(requests) * cfg.samples) as progress,
+    Progress("judging", len(prompts) * cfg.samples) as progress,
   ):
-    for batch in judge.batches(requests, cfg.samples):
+    for batch, one in judge.batches(prompts, cfg.samples):
       for judgement in batch:
         row = _row(judgement, known[judgement.uid])
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
       file.flush()
       made += batch
       valid = sum(j.verdict.winner is not None for j in made)
-      progress.update(len(made), {"valid": valid / len(made)})
+      figures = speed(one)
+      progress.update(
+        len(made), {"valid": valid / max(1, len(made)), **figures}
+      )
   return made
 
 

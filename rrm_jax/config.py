@@ -119,7 +119,8 @@ class Sampling:
 
   Temperature 0 is greedy. `top_k=0`, `top_p=1` and `min_p=0` switch their
   filters off. `thinking_budget` counts the tokens before the closing tag,
-  -1 means no limit but `max_new_tokens`.
+  -1 means no limit but `max_new_tokens`, and `answer_budget` those after it.
+  A completion also ends where one of the texts in `stop` is complete.
   """
 
   max_new_tokens: int = 8_192
@@ -128,6 +129,8 @@ class Sampling:
   top_p: float = 1.0
   min_p: float = 0.0
   thinking_budget: int = -1
+  answer_budget: int = -1
+  stop: tuple[str, ...] = ()
 
   def __post_init__(self) -> None:
     if self.temperature < 0:
@@ -141,6 +144,26 @@ class Sampling:
         f"top_k={self.top_k} must be at least 0 and "
         f"max_new_tokens={self.max_new_tokens} at least 1"
       )
+
+
+@dataclasses.dataclass(frozen=True)
+class Engine:
+  """Continuous batching: how many slots, and when they are refilled.
+
+  Attributes:
+    slots: Requests that are decoded together.
+    refill: Idle slots at which the host admits others.
+    columns: Most steps between two looks of the host.
+    least_slots: Fewer requests still take this many slots: with fewer rows
+      CPUs take another matrix product, which rounds otherwise.
+    least_live: The shortest length of cache that is attended to.
+  """
+
+  slots: int = 256
+  refill: int = 1
+  columns: int = 64
+  least_slots: int = 8
+  least_live: int = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -306,7 +329,6 @@ class Evaluation:
   vote_comparisons: int = 512
   budgets: tuple[int, ...] = ()
   budget_comparisons: int = 512
-  batch_rows: int = 1_024
   # Steps between evaluations while a stage runs; 0 for none.
   every: int = 0
   every_comparisons: int = 256
@@ -327,7 +349,7 @@ class Evaluate:
       0 in RM-R1's.
     template: How to put the question; None takes that of the model's training.
     seed: Of sampling and of the hashed order.
-    batch_rows: Completions sampled at once.
+    engine: How many completions are sampled at once.
     max_prompt_tokens: Longer prompts are left out, named and counted.
     mesh: Over which devices.
     compute_dtype: "auto" takes a workdir's own; a Hugging Face folder gets
@@ -340,7 +362,7 @@ class Evaluate:
   invalid: float = 0.5
   template: Template | None = None
   seed: int = 0
-  batch_rows: int = 64
+  engine: Engine = Engine()
   max_prompt_tokens: int = 4_096
   mesh: Mesh = Mesh()
   compute_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -369,6 +391,7 @@ class Job:
   mesh: Mesh = Mesh()
   checkpoint: Checkpoint = Checkpoint()
   evaluation: Evaluation = Evaluation()
+  engine: Engine = Engine()
   rollouts_every: int = 10
 
   def __post_init__(self) -> None:

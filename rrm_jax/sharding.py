@@ -190,6 +190,8 @@ def fetch(tree: PyTree) -> PyTree:
   """Global arrays as host arrays, whole on every process."""
   if jax.process_count() == 1:
     return jax.device_get(tree)
+  if all(x.is_fully_replicated for x in jax.tree.leaves(tree)):
+    return jax.tree.map(lambda x: np.asarray(x.addressable_data(0)), tree)
   mesh = jax.tree.leaves(tree)[0].sharding.mesh
   # One program for the whole tree, begun when its arrays are there: programs
   # side by side may meet their collectives in another order elsewhere.

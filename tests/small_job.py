@@ -65,7 +65,6 @@ def mapping() -> dict:
       "vote_comparisons": 8,
       "budgets": [0, 2],
       "budget_comparisons": 8,
-      "batch_rows": 32,
       "every": 3,
       "every_comparisons": 8,
     },

@@ -28,6 +28,7 @@ LAYERS = (
     "analysis",
     "data",
   ),
+  ("prompts",),
   ("judge",),
   ("train",),
   ("configs",),
@@ -48,7 +49,7 @@ JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 
 # Where a library may be imported.
 DOORS = {
-  "flax": ("rrm_jax/model/qwen2.py",),
+  "flax": ("rrm_jax/model/qwen2.py", "rrm_jax/model/layers.py"),
   "safetensors": ("rrm_jax/model/shards.py",),
   "orbax": ("rrm_jax/checkpoint.py",),
   "transformers": (
@@ -75,7 +76,7 @@ DOORS = {
 NO_NAMES = {"utils", "util", "common", "helpers", "base", "core", "manager"}
 MOST_LINES = 300
 # Every number of a run is in one file, where it can be looked up.
-LONGER = {"rrm_jax/config.py": 400}
+LONGER = {"rrm_jax/config.py": 450}
 
 
 def imports(source):
@@ -211,7 +212,7 @@ def test_the_house_keeps_its_rules(rule):
     (reflection_faults, "rrm_jax/judge.py", "hasattr(x, 'y')"),
     (reflection_faults, "rrm_jax/judge.py", "y = getattr(x, 'y', None)"),
     (size_faults, "rrm_jax/judge.py", "\n" * 301),
-    (size_faults, "rrm_jax/config.py", "\n" * 401),
+    (size_faults, "rrm_jax/config.py", "\n" * 451),
     (name_faults, "rrm_jax/text/utils.py", ""),
     (name_faults, "rrm_jax/core/loop.py", ""),
   ],

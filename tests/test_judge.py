@@ -5,15 +5,14 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from rrm_jax import config, judge, sharding
+from rrm_jax import config, judge, prompts, sharding
 from rrm_jax.data import arithmetic
-from rrm_jax.judge import Judge, bucket
+from rrm_jax.judge import Judge
 from rrm_jax.records import Finish
 from rrm_jax.rl import learner
-from rrm_jax.sampling import budget
+from rrm_jax.sampling import budget, engine
+from rrm_jax.sampling.completions import Completion
 from rrm_jax.text import closed_vocabulary, templates
 from rrm_jax.text import tokenizer as tokenizers
 from tests import small_job
@@ -28,38 +27,16 @@ def random_judge():
   """Untrained, so that all kinds of nonsense are said."""
   model = config.from_mapping(config.Model, small_job.mapping()["model"])
   layout = sharding.layout(config.Mesh(data=8, fsdp=1))
+  params = learner.init_params(jax.random.key(3), model, layout)
   return Judge(
-    learner.init_params(jax.random.key(3), model, layout),
+    engine.prepared(params, cfg=model, layout=layout),
     model,
     tokenizers.arithmetic(),
     TEMPLATE,
     config.Sampling(max_new_tokens=10),
     layout,
-    batch_rows=16,
+    limits=config.Engine(slots=16),
   )
-
-
-@given(st.integers(1, 20_000))
-def test_buckets_hold_with_little_waste(length):
-  columns = bucket(length)
-  assert length <= columns <= 1.25 * length
-  assert bucket(columns) == columns
-
-
-def test_buckets_are_few():
-  assert len({bucket(n) for n in range(1, 8193)}) == 48
-
-
-def test_fillers_do_nothing():
-  made = [
-    judge.request(c, False, tokenizers.arithmetic(), TEMPLATE)
-    for c in COMPARISONS[:3]
-  ]
-  prompts = judge.encode(made, rows=5, columns=10)
-  assert prompts.tokens.shape == (5, 10)
-  assert prompts.active.tolist() == [True] * 3 + [False] * 2
-  assert prompts.length.tolist() == [8, 8, 8, 1, 1]
-  assert len(set(prompts.prompt_id[:3].tolist())) == 3
 
 
 def test_judgements_do_not_depend_on_their_company(random_judge):
@@ -68,14 +45,14 @@ def test_judgements_do_not_depend_on_their_company(random_judge):
   known = {(j.uid, j.sample_id): j for j in every}
   assert len(every) == 24 and len(few) == 10
   assert all(known[j.uid, j.sample_id] == j for j in few)
-  wide = dataclasses.replace(random_judge, batch_rows=64)
+  wide = dataclasses.replace(random_judge, limits=config.Engine(slots=64))
   assert sorted(map(repr, wide(COMPARISONS, samples=2))) == sorted(
     map(repr, every)
   )
 
 
 def test_both_orders_show_the_same_two_answers(random_judge):
-  made = random_judge.requests(COMPARISONS[:1], "both")
+  made = random_judge.prompts(COMPARISONS[:1], "both")
   texts = [random_judge.tokenizer.decode(r.tokens) for r in made]
   first, second = COMPARISONS[0].responses
   assert [r.swapped for r in made] == [False, True]
@@ -85,7 +62,7 @@ def test_both_orders_show_the_same_two_answers(random_judge):
 
 
 def test_hashed_order_follows_the_uid(random_judge):
-  made = random_judge.requests(COMPARISONS, "hashed")
+  made = random_judge.prompts(COMPARISONS, "hashed")
   assert [r.swapped for r in made] == [
     templates.shown_swapped(c.uid, random_judge.seed) for c in COMPARISONS
   ]
@@ -108,37 +85,28 @@ def test_a_budget_forces_a_verdict_in_the_data_order(random_judge):
 
 
 def test_a_script_that_does_not_fit_is_an_error():
-  script = judge.script(tokenizers.arithmetic(), TEMPLATE)
+  script = prompts.script(tokenizers.arithmetic(), TEMPLATE)
   fits = config.Sampling(max_new_tokens=9, thinking_budget=4)
-  assert judge.thinking_limit(fits, script) == 4
+  assert prompts.thinking_limit(fits, script) == 4
   with pytest.raises(ValueError, match="raise it to 10"):
-    judge.thinking_limit(dataclasses.replace(fits, thinking_budget=5), script)
+    prompts.thinking_limit(dataclasses.replace(fits, thinking_budget=5), script)
   free = dataclasses.replace(fits, thinking_budget=-1)
-  assert judge.thinking_limit(free, script) == budget.UNLIMITED
+  assert prompts.thinking_limit(free, script) == budget.UNLIMITED
 
 
 def test_read_counts_what_the_model_wrote():
   tokenizer = tokenizers.arithmetic()
-  request = judge.request(COMPARISONS[0], False, tokenizer, TEMPLATE)
+  prompt = prompts.prompt(COMPARISONS[0], False, tokenizer, TEMPLATE)
   said = tokenizer.encode(" 3 4 </think> \\boxed{Assistant 2}")
   said.append(tokenizer.stop_ids[0])
-  row = [*request.tokens, *said]
-  start, end = len(request.tokens), len(row)
-  columns = np.arange(end + 4)
-  rollout = judge.Rollout(
-    tokens=np.array([row + [0] * 4], np.int32),
-    prompt_length=np.array([start]),
-    length=np.array([end]),
-    logprobs=np.zeros((1, end + 4), np.float32),
-    sampled=((columns >= start) & (columns < end))[None],
-    forced=np.zeros((1, end + 4), bool),
-    stopped=np.array([True]),
+  completion = Completion(
+    np.array(said), np.zeros(len(said)), np.zeros(len(said), bool), True
   )
-  (judgement,) = judge.read([request], rollout, 1, tokenizer, TEMPLATE)
+  (judgement,) = judge.read([(prompt, 0)], [completion], tokenizer, TEMPLATE)
   assert judgement.verdict.winner == 2
   assert judgement.thinking_tokens == 2
   assert judgement.completion_tokens == len(said)
-  assert judgement.prompt_tokens == start
+  assert judgement.prompt_tokens == len(prompt.tokens)
   assert judgement.finish is Finish.STOPPED
   assert judgement.text == " 3 4 </think> \\boxed{Assistant 2}"
 
@@ -150,14 +118,14 @@ def untagged(shared_data):
 
 
 def test_no_tag_no_finite_budget(untagged):
-  script = judge.script(untagged, config.Template())
+  script = prompts.script(untagged, config.Template())
   assert script.closing_tag == -1
   assert script.stop.tolist() == [151_645, 151_643]
   free = config.Sampling(max_new_tokens=64)
-  assert judge.thinking_limit(free, script) == budget.UNLIMITED
+  assert prompts.thinking_limit(free, script) == budget.UNLIMITED
   finite = dataclasses.replace(free, thinking_budget=8)
   with pytest.raises(ValueError, match=r"=8 needs a tokenizer .* Set it to -1"):
-    judge.thinking_limit(finite, script)
+    prompts.thinking_limit(finite, script)
 
 
 @pytest.mark.parametrize(
@@ -181,18 +149,11 @@ def test_without_a_tag_its_text_ends_the_thought(untagged, text, thought):
     thought
   )
   template = config.Template()
-  row = judge.Request(COMPARISONS[0], False, [16])
-  columns = len(ids) + 1
-  rollout = judge.Rollout(
-    tokens=np.array([[16, *ids]], np.int32),
-    prompt_length=np.array([1]),
-    length=np.array([columns]),
-    logprobs=np.zeros((1, columns), np.float32),
-    sampled=np.arange(columns)[None] > 0,
-    forced=np.zeros((1, columns), bool),
-    stopped=np.array([True]),
+  row = prompts.Prompt(COMPARISONS[0], False, [16])
+  completion = Completion(
+    np.array(ids), np.zeros(len(ids)), np.zeros(len(ids), bool), True
   )
-  (read,) = judge.read([row], rollout, 1, untagged, template)
+  (read,) = judge.read([(row, 0)], [completion], untagged, template)
   assert read.thinking_tokens == length
   assert read.text == text
   assert read.verdict.winner is not None
@@ -203,4 +164,31 @@ def test_verdicts_must_differ_in_one_token():
   backend = closed_vocabulary.backend(pieces, {"<|end|>"})
   tokenizer = tokenizers.Tokenizer(backend, "", (6,), 6)
   with pytest.raises(ValueError, match=r"\[0, 1, 0, 0, 2, 3\] and .*one$"):
-    judge.script(tokenizer, config.Template())
+    prompts.script(tokenizer, config.Template())
+
+
+@pytest.mark.parametrize("new", [1, 3, 12])
+def test_a_stop_text_ends_with_the_token_that_completes_it(untagged, new):
+  text = "Ja.\n\n日本語 END of it"
+  ids = np.array(untagged.encode(text))
+  halt = prompts.stop_at(untagged, ("本語", "D of"))
+  ends = [halt(ids[:n], min(n, new)) for n in range(1, len(ids) + 1)]
+  first = next(end for end in ends if end is not None)
+  assert "本語" in untagged.decode(ids[:first].tolist())
+  assert "本語" not in untagged.decode(ids[: first - 1].tolist())
+  assert prompts.stop_at(untagged, ()) is None
+
+
+def test_a_judge_stops_at_its_stop_text(random_judge):
+  free = random_judge(COMPARISONS)
+  texts = (" yes", " no", " 3", " 5")
+  stopping = dataclasses.replace(
+    random_judge,
+    sampling=dataclasses.replace(random_judge.sampling, stop=texts),
+  )
+  cut = 0
+  for one, other in zip(stopping(COMPARISONS), free, strict=True):
+    ends = [other.text.find(t) + len(t) for t in texts if t in other.text]
+    assert one.text == other.text[: min(ends, default=len(other.text))]
+    cut += bool(ends)
+  assert cut > 3

@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType
 
-from rrm_jax import config
+from rrm_jax import config, sharding
 from rrm_jax.batches import Params, Prompts, Rollout
 from rrm_jax.model import qwen2
-from rrm_jax.sampling import budget
+from rrm_jax.ops import filters
+from rrm_jax.sampling import budget, engine
 from rrm_jax.sampling.budget import CHOICE, Script
-from rrm_jax.sampling.generate import generate
-from rrm_jax.sharding import MESH_AXES, Layout, fetch, put
+from rrm_jax.sampling.completions import rollout
+from rrm_jax.sharding import MESH_AXES, Layout, put
 
 # Cuts evenly over every mesh of the tests: fsdp up to 8, tensor up to 2.
 MODEL = config.Model(
@@ -30,6 +31,7 @@ MODEL = config.Model(
 )
 SAMPLING = config.Sampling(max_new_tokens=12)
 SAMPLES = 2
+LIMITS = config.Engine()
 MESHES = [(1, 8, 1), (1, 4, 2), (2, 2, 2), (1, 1, 1)]
 
 CLOSING_TAG, STOP, OTHER_STOP = 60, 61, 62
@@ -126,6 +128,48 @@ def variant(**changes: object) -> config.Model:
   return dataclasses.replace(MODEL, **changes)  # type: ignore[arg-type]
 
 
+def asked(
+  prompts: Prompts,
+  samples: int = SAMPLES,
+  room: int = SAMPLING.max_new_tokens,
+  limit: int = budget.UNLIMITED,
+) -> list[engine.Request]:
+  """The engine's requests for the active ones of some prompts."""
+  return [
+    engine.Request(
+      prompts.tokens[row, : prompts.length[row]].tolist(),
+      int(prompts.prompt_id[row]),
+      number,
+      room,
+      limit,
+    )
+    for row in np.flatnonzero(prompts.active)
+    for number in range(samples)
+  ]
+
+
+def sampler(
+  over: Layout | None = None,
+  sampling: config.Sampling = SAMPLING,
+  weights: Params | None = None,
+  cfg: config.Model = MODEL,
+  limits: config.Engine = LIMITS,
+  halt: engine.Halt | None = None,
+) -> engine.Engine:
+  """An engine with the tests' script."""
+  over = over or layout()
+  weights = placed(params(cfg) if weights is None else weights, over, cfg)
+  return engine.Engine(
+    engine.prepared(weights, cfg=cfg, layout=over),
+    cfg,
+    filters.of(sampling),
+    script(),
+    over,
+    limits,
+    halt,
+  )
+
+
 def sample(
   prompts: Prompts,
   over: Layout | None = None,
@@ -135,23 +179,14 @@ def sample(
   weights: Params | None = None,
   seed: int = 5,
   cfg: config.Model = MODEL,
+  limits: config.Engine = LIMITS,
 ) -> Rollout:
-  """What `generate` says; host arrays in, host arrays out."""
-  over = over or layout()
-  weights = placed(params(cfg) if weights is None else weights, over, cfg)
-  return fetch(
-    generate(
-      weights,
-      put(prompts, over.named("batch")),
-      put(script(), over.replicated),
-      jax.random.key(seed),
-      put(np.int32(limit), over.replicated),
-      cfg=cfg,
-      sampling=sampling,
-      samples=samples,
-      layout=over,
-    )
-  )
+  """What the engine writes, as rows."""
+  run = sampler(over, sampling, weights, cfg, limits)
+  requests = asked(prompts, samples, sampling.max_new_tokens, limit)
+  completions = run(requests, sharding.key(seed, run.layout))
+  columns = prompts.tokens.shape[1] + sampling.max_new_tokens
+  return rollout(requests, completions, columns)
 
 
 def completion(rollout: Rollout, row: int) -> np.ndarray:

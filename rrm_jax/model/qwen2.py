@@ -13,8 +13,6 @@ and, when there is one, the whole KV cache.
 Letters: B rows, T tokens, S keys, D width, H heads, K KV heads, V vocabulary.
 """
 
-import math
-from collections.abc import Callable
 from typing import Any, cast
 
 import jax
@@ -24,154 +22,10 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from rrm_jax import config
 from rrm_jax.batches import Params
-from rrm_jax.model import kv_cache
 from rrm_jax.model.kv_cache import KVCache
-from rrm_jax.ops.attention import attend, causal
-from rrm_jax.ops.rope import attention_factor, frequencies, rope
+from rrm_jax.model.layers import Block, RMSNorm, param
+from rrm_jax.ops.attention import causal
 from rrm_jax.sharding import Layout
-
-
-def _param(
-  module: nn.Module,
-  name: str,
-  init: Callable,
-  axes: tuple[str, ...],
-  shape: tuple[int, ...],
-) -> jax.Array:
-  """A parameter with named axes: f32, and boxed with the names at init."""
-  made = module.param(name, nn.with_partitioning(init, axes), shape)
-  return cast(jax.Array, made)
-
-
-class Linear(nn.Module):
-  """x W + b over the last `contracted` dimensions of x.
-
-  The product is of two matrices: left to itself, XLA differentiates the
-  three-dimensional form into a contraction over two dimensions, slow on CPUs.
-  """
-
-  features: tuple[int, ...]
-  axes: tuple[str, ...]
-  contracted: int = 1
-  biased: bool = False
-
-  @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """x to x W + b."""
-    batch, inner = x.shape[: -self.contracted], x.shape[-self.contracted :]
-    fan_in = math.prod(inner)
-    normal = nn.initializers.normal(fan_in**-0.5)
-    shape = (*inner, *self.features)
-    kernel = _param(self, "kernel", normal, self.axes, shape)
-    y = x.reshape(-1, fan_in) @ kernel.astype(x.dtype).reshape(fan_in, -1)
-    y = y.reshape(*batch, *self.features)
-    if self.biased:
-      zeros, axes = nn.initializers.zeros, self.axes[self.contracted :]
-      bias = _param(self, "bias", zeros, axes, self.features)
-      y += bias.astype(x.dtype)
-    return y
-
-
-class RMSNorm(nn.Module):
-  """x / rms(x) * scale (arXiv 1910.07467), the mean square in f32."""
-
-  eps: float
-
-  @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """Each token's vector, normed."""
-    ones = nn.initializers.ones
-    scale = _param(self, "scale", ones, ("embed",), (x.shape[-1],))
-    wide = x.astype(jnp.float32)
-    wide *= jax.lax.rsqrt(jnp.mean(wide**2, -1, keepdims=True) + self.eps)
-    return wide.astype(x.dtype) * scale.astype(x.dtype)
-
-
-class Attention(nn.Module):
-  """Grouped-query attention with rotary positions and biased q, k, v."""
-
-  cfg: config.Model
-
-  @nn.compact
-  def __call__(
-    self,
-    x: jax.Array,
-    cache: KVCache | None,
-    layer: jax.Array,
-    positions: jax.Array,
-    mask: jax.Array,
-  ) -> tuple[jax.Array, KVCache | None]:
-    """What each token gathers, and the cache with these tokens."""
-    cfg = self.cfg
-    heads = (cfg.num_heads, cfg.head_dim)
-    kv_heads = (cfg.num_kv_heads, cfg.head_dim)
-    kv_axes = ("embed", "kv_heads", "head_dim")
-    q = Linear(heads, ("embed", "heads", "head_dim"), biased=True, name="q")(x)
-    k = Linear(kv_heads, kv_axes, biased=True, name="k")(x)
-    v = Linear(kv_heads, kv_axes, biased=True, name="v")(x)
-    frequency = frequencies(cfg.head_dim, cfg.rope_theta, cfg.yarn)
-    scale = attention_factor(cfg.yarn)
-    q = rope(q, positions, frequency, scale)
-    k = rope(k, positions, frequency, scale)
-    if cache is None:
-      keys, values = k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3)
-    else:
-      cache = kv_cache.write(cache, layer, positions, k, v)
-      keys, values = kv_cache.read(cache, layer)
-    out = attend(q, keys, values, mask)
-    out = Linear(
-      (cfg.embed_dim,), ("heads", "head_dim", "embed"), contracted=2, name="o"
-    )(out)
-    return out, cache
-
-
-class MLP(nn.Module):
-  """SwiGLU: down(silu(gate(x)) * up(x)) (arXiv 2002.05202)."""
-
-  cfg: config.Model
-
-  @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """Each token's vector, transformed on its own."""
-    inner, axes = (self.cfg.mlp_dim,), ("embed", "mlp")
-    gate = Linear(inner, axes, name="gate")(x)
-    up = Linear(inner, axes, name="up")(x)
-    return Linear((self.cfg.embed_dim,), ("mlp", "embed"), name="down")(
-      nn.silu(gate) * up
-    )
-
-
-class Block(nn.Module):
-  """One layer: pre-norm attention, pre-norm MLP, both residual."""
-
-  cfg: config.Model
-  layout: Layout | None
-
-  @nn.compact
-  def __call__(
-    self,
-    carry: tuple[jax.Array, KVCache | None, jax.Array],
-    positions: jax.Array,
-    mask: jax.Array,
-    near: jax.Array | None = None,
-  ) -> tuple[tuple[jax.Array, KVCache | None, jax.Array], None]:
-    """The carry after this layer; the second result is scan's and unused."""
-    x, cache, layer = carry
-    if near is not None:  # what layers with a sliding window see
-      slides = jnp.isin(layer, jnp.array(self.cfg.sliding_layers))
-      mask = jnp.where(slides, near, mask)
-    with jax.named_scope("attention"):
-      y = RMSNorm(self.cfg.norm_eps, name="attention_norm")(x)
-      y, cache = Attention(self.cfg, name="attention")(
-        y, cache, layer, positions, mask
-      )
-    x = x + y
-    with jax.named_scope("mlp"):
-      y = RMSNorm(self.cfg.norm_eps, name="mlp_norm")(x)
-      x = x + MLP(self.cfg, name="mlp")(y)
-    if self.layout is not None:
-      x = self.layout.constrain(x, "batch", "length", None)
-    return (x, cache, layer + 1), None
 
 
 class Decoder(nn.Module):
@@ -192,12 +46,12 @@ class Decoder(nn.Module):
     """Hidden states after the final norm, and the cache."""
     cfg = self.cfg
     normal, shape = nn.initializers.normal, (cfg.vocab_size, cfg.embed_dim)
-    embedding = _param(
+    embedding = param(
       self, "embedding", normal(0.02), ("vocab", "embed"), shape
     )
     if not cfg.tied_embeddings:
       scaled = normal(cfg.embed_dim**-0.5)
-      _param(self, "unembedding", scaled, ("embed", "vocab"), shape[::-1])
+      param(self, "unembedding", scaled, ("embed", "vocab"), shape[::-1])
     x = embedding[tokens].astype(cfg.compute_dtype)
     if self.layout is not None:
       x = self.layout.constrain(x, "batch", "length", None)
@@ -253,6 +107,7 @@ def forward(
   *,
   valid: Bool[Array, "B T"] | None = None,
   cache: KVCache | None = None,
+  live: int | None = None,
   layout: Layout | None = None,
 ) -> tuple[Float[Array, "B T D"], KVCache | None]:
   """Hidden states after the final norm; logits are `hidden @ unembedding`.
@@ -265,6 +120,7 @@ def forward(
       the slots that the tokens are written to.
     valid: Tokens that may be attended to, by default all. Only rows padded
       on the left need it, as causal order hides padding on the right.
+    live: With a cache, how many of its slots to look at; all by default.
     cache: What the rows have read already. A token sees every slot up to its
       own position. Without a cache a token sees the columns up to its own.
       In `cfg.sliding_layers` it sees the last `cfg.sliding_window` of them.
@@ -280,15 +136,54 @@ def forward(
 
   def mask(window: int | None) -> jax.Array:
     if cache is not None:
-      return causal(positions, jnp.arange(cache.slots)[None], window)
+      return causal(positions, jnp.arange(live or cache.slots)[None], window)
     seen = causal(column, column, window)
     return seen if valid is None else seen & valid[:, None, :]
 
   near = mask(cfg.sliding_window) if cfg.sliding_layers else None
+  if isinstance(params["layers"], tuple):
+    return _unrolled(
+      params, cfg, tokens, positions, mask(None), near, cache, layout
+    )
   out = Decoder(cfg, layout).apply(
     {"params": params}, tokens, positions, mask(None), near, cache
   )
   return cast(tuple[jax.Array, KVCache | None], out)
+
+
+def _unrolled(
+  params: Params,
+  cfg: config.Model,
+  tokens: jax.Array,
+  positions: jax.Array,
+  mask: jax.Array,
+  near: jax.Array | None,
+  cache: KVCache | None,
+  layout: Layout | None,
+) -> tuple[jax.Array, KVCache | None]:
+  """`Decoder` on the parameters that `unstacked` makes, layer after layer."""
+  x = params["embedding"][tokens].astype(cfg.compute_dtype)
+  if layout is not None:
+    x = layout.constrain(x, "batch", "length", None)
+  for i, layer in enumerate(params["layers"]):
+    (x, cache, _), _ = Block(cfg, layout).apply(
+      {"params": layer}, (x, cache, i), positions, mask, near
+    )
+    # Rounded here as the scan's carry is, not where the compiler fuses.
+    x = jax.lax.optimization_barrier(x)
+  norm = RMSNorm(cfg.norm_eps)
+  out = norm.apply({"params": params["final_norm"]}, x)
+  return cast(jax.Array, out), cache
+
+
+def unstacked(params: Params, cfg: config.Model) -> Params:
+  """The parameters with a tuple of layers in place of the stacks."""
+  leaves, tree = jax.tree.flatten(params["layers"])
+  layers = [
+    jax.tree.unflatten(tree, [x[i] for x in leaves])
+    for i in range(cfg.num_layers)
+  ]
+  return params | {"layers": tuple(layers)}
 
 
 def unembedding(params: Params, cfg: config.Model) -> Float[Array, "D V"]:

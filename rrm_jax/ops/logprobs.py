@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from rrm_jax.ops.filters import UNFILTERED, Filters, filtered
+
 # The bytes that one chunk of f32 logits may take.
 CHUNK_BYTES = 64 * 2**20
 
@@ -22,13 +24,22 @@ def logprobs(
   hidden: Float[Array, "N D"],
   unembedding: Float[Array, "D V"],
   targets: Int[Array, " N"],
-  temperature: float = 1.0,
+  filters: Filters = UNFILTERED,
 ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
-  """log softmax(hidden @ unembedding / temperature)[targets], and entropy.
+  """log softmax(filtered(hidden @ unembedding))[targets], and entropy.
 
-  Gradients flow through the first result; the entropy is a measurement, in
-  nats, without gradient.
+  The filters are the sampler's, so this is the distribution that was sampled;
+  a target always belongs to it, even where float noise would drop one at the
+  filter's edge. Gradients flow through the first result, with what is kept
+  held fixed; the entropy is a measurement, in nats, without gradient.
+
+  Raises:
+    ValueError: at temperature 0 nothing has a gradient.
   """
+  if filters.temperature <= 0:
+    raise ValueError(
+      f"temperature={filters.temperature}: log-probabilities need one above 0"
+    )
   num, vocab = hidden.shape[0], unembedding.shape[1]
   rows = max(128, min(num, CHUNK_BYTES // (4 * vocab)))
   chunks = -(-num // rows)
@@ -36,31 +47,44 @@ def logprobs(
   hidden = jnp.pad(hidden, ((0, pad), (0, 0))).reshape(chunks, rows, -1)
   targets = jnp.pad(targets, (0, pad)).reshape(chunks, rows)
   with jax.named_scope("logprobs"):
-    out, entropy = _chunked(hidden, unembedding, targets, 1.0 / temperature)
+    out, entropy = _chunked(hidden, unembedding, targets, filters)
   return out.reshape(-1)[:num], jax.lax.stop_gradient(entropy.reshape(-1)[:num])
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def _chunked(
-  hidden: jax.Array, unembedding: jax.Array, targets: jax.Array, scale: float
+  hidden: jax.Array,
+  unembedding: jax.Array,
+  targets: jax.Array,
+  filters: Filters,
 ) -> tuple[jax.Array, jax.Array]:
-  return _forward(hidden, unembedding, targets, scale)[0]
+  return _forward(hidden, unembedding, targets, filters)[0]
 
 
 def _logits(
-  hidden: jax.Array, unembedding: jax.Array, scale: float
+  hidden: jax.Array,
+  unembedding: jax.Array,
+  targets: jax.Array,
+  filters: Filters,
 ) -> jax.Array:
-  return scale * jnp.dot(
-    hidden, unembedding, preferred_element_type=jnp.float32
-  )
+  """A chunk's logits [rows, V] after the filters."""
+  raw = jnp.dot(hidden, unembedding, preferred_element_type=jnp.float32)
+  if filters == UNFILTERED._replace(temperature=filters.temperature):
+    return raw / filters.temperature
+  row = jnp.arange(targets.shape[0])
+  own = raw[row, targets] / filters.temperature
+  return filtered(raw, filters).at[row, targets].set(own)
 
 
 def _forward(
-  hidden: jax.Array, unembedding: jax.Array, targets: jax.Array, scale: float
+  hidden: jax.Array,
+  unembedding: jax.Array,
+  targets: jax.Array,
+  filters: Filters,
 ) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, ...]]:
   def chunk(_: None, rows: tuple) -> tuple[None, tuple]:
     h, t = rows
-    logits = _logits(h, unembedding, scale)
+    logits = _logits(h, unembedding, t, filters)
     norm = jax.nn.logsumexp(logits, axis=-1)
     table = logits - norm[:, None]
     picked = jnp.take_along_axis(table, t[:, None], axis=-1)[:, 0]
@@ -73,7 +97,7 @@ def _forward(
 
 
 def _backward(
-  scale: float, saved: tuple, cotangents: tuple
+  filters: Filters, saved: tuple, cotangents: tuple
 ) -> tuple[jax.Array, jax.Array, None]:
   hidden, unembedding, targets, norm = saved
 
@@ -81,9 +105,10 @@ def _backward(
     d_unembedding: jax.Array, rows: tuple
   ) -> tuple[jax.Array, jax.Array]:
     h, t, n, g = rows
-    probs = jnp.exp(_logits(h, unembedding, scale) - n[:, None])
+    probs = jnp.exp(_logits(h, unembedding, t, filters) - n[:, None])
     d_logits = jax.nn.one_hot(t, probs.shape[-1]) - probs
-    d_logits = (d_logits * (scale * g)[:, None]).astype(h.dtype)
+    d_logits *= (g / filters.temperature)[:, None]
+    d_logits = d_logits.astype(h.dtype)
     d_unembedding += jnp.dot(h.T, d_logits, preferred_element_type=jnp.float32)
     return d_unembedding, jnp.dot(d_logits, unembedding.T)
 

@@ -16,6 +16,7 @@ from rrm_jax import config
 from rrm_jax.batches import LearnerBatch, Params, TrainState
 from rrm_jax.model import qwen2
 from rrm_jax.ops import masked
+from rrm_jax.ops.filters import Filters
 from rrm_jax.ops.logprobs import logprobs as token_logprobs
 from rrm_jax.rl import losses
 from rrm_jax.sharding import Layout
@@ -96,7 +97,7 @@ def _row_logprobs(
   tokens: Array,
   sampled: Array,
   cfg: config.Model,
-  temperature: float,
+  filters: Filters,
   layout: Layout,
   window: int | None,
 ) -> tuple[Float[Array, "N T"], Float[Array, "N T"]]:
@@ -118,7 +119,7 @@ def _row_logprobs(
     read.reshape(rows * width, -1),
     qwen2.unembedding(params, cfg),
     jnp.take_along_axis(tokens, at, axis=1).reshape(-1),
-    temperature,
+    filters,
   )
   row = jnp.arange(rows)[:, None]
 
@@ -131,7 +132,7 @@ def _row_logprobs(
 
 @functools.partial(
   jax.jit,
-  static_argnames=("cfg", "temperature", "layout", "microbatches", "window"),
+  static_argnames=("cfg", "filters", "layout", "microbatches", "window"),
 )
 def score(
   params: Params,
@@ -139,7 +140,7 @@ def score(
   sampled: Array,
   *,
   cfg: config.Model,
-  temperature: float,
+  filters: Filters,
   layout: Layout,
   microbatches: int = 1,
   window: int | None = None,
@@ -150,7 +151,7 @@ def score(
   """
 
   def part(rows: tuple[Array, Array]) -> Array:
-    return _row_logprobs(params, *rows, cfg, temperature, layout, window)[0]
+    return _row_logprobs(params, *rows, cfg, filters, layout, window)[0]
 
   shape = (microbatches, -1, tokens.shape[-1])
   out = jax.lax.map(part, (tokens.reshape(shape), sampled.reshape(shape)))
@@ -162,7 +163,7 @@ def _loss_sums(
   batch: LearnerBatch,
   objective: config.Objective | None,
   cfg: config.Model,
-  temperature: float,
+  filters: Filters,
   layout: Layout,
   window: int | None,
 ) -> tuple[Array, tuple[Metrics, Array]]:
@@ -171,7 +172,7 @@ def _loss_sums(
   Beside them `bad_rows`: which rows have a loss that is not finite.
   """
   logprobs, entropy = _row_logprobs(
-    params, batch.tokens, batch.sampled, cfg, temperature, layout, window
+    params, batch.tokens, batch.sampled, cfg, filters, layout, window
   )
   # Before anything is exponentiated: 0 times an overflow is not a 0 gradient.
   logprobs = jnp.where(batch.sampled, logprobs, 0.0)
@@ -206,7 +207,7 @@ def _loss_sums(
 @functools.partial(
   jax.jit,
   static_argnames=(
-    "cfg", "objective", "chain", "temperature", "layout", "minibatches",
+    "cfg", "objective", "chain", "filters", "layout", "minibatches",
     "microbatches", "window",
   ),
   donate_argnames=("state",),
@@ -218,7 +219,7 @@ def update(
   cfg: config.Model,
   objective: config.Objective | None,
   chain: optax.GradientTransformation,
-  temperature: float,
+  filters: Filters,
   layout: Layout,
   minibatches: int = 1,
   microbatches: int = 1,
@@ -243,7 +244,7 @@ def update(
     _loss_sums,
     objective=objective,
     cfg=cfg,
-    temperature=temperature,
+    filters=filters,
     layout=layout,
     window=window,
   )

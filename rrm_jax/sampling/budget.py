@@ -4,6 +4,8 @@ When a row reaches its budget without closing its thinking, a script is
 written in place of what it would have said: the closing text token by token,
 then one of the allowed verdict tokens, chosen by the model among those alone,
 then the ending. All of it is `forced`: not the model's own, no loss.
+
+Columns count a row's completion from 0, each row its own.
 """
 
 import jax.numpy as jnp
@@ -41,35 +43,36 @@ class Thought:
   """Where each of N rows stands.
 
   Attributes:
-    closed: The model has closed its thinking by itself.
-    forced_at: Completion column at which the script began, UNLIMITED before.
+    closed_at: Column of the closing tag that the model wrote by itself,
+      UNLIMITED before.
+    forced_at: Column at which the script began, UNLIMITED before.
   """
 
-  closed: Bool[Array, " N"]
-  forced_at: Int[Array, " N"]
+  closed_at: Int[AnyArray, " N"]
+  forced_at: Int[AnyArray, " N"]
 
 
 def begin(rows: int) -> Thought:
   """Nobody has thought yet."""
-  return Thought(jnp.zeros(rows, bool), jnp.full(rows, UNLIMITED, jnp.int32))
+  never = jnp.full(rows, UNLIMITED, jnp.int32)
+  return Thought(never, jnp.copy(never))
 
 
 def reach(
-  thought: Thought, column: Int[Array, ""], budget: Int[Array, " N"]
+  thought: Thought, column: Int[Array, " N"], budget: Int[Array, " N"]
 ) -> Thought:
   """Starts the script where the budget is used up."""
-  over = ~thought.closed & (column >= budget)
-  return Thought(
-    thought.closed,
-    jnp.where(over, jnp.minimum(thought.forced_at, column), thought.forced_at),
-  )
+  over = (thought.closed_at == UNLIMITED) & (column >= budget)
+  start = jnp.minimum(thought.forced_at, column)
+  return Thought(thought.closed_at, jnp.where(over, start, thought.forced_at))
 
 
 def restricted(
-  script: Script, thought: Thought, column: Int[Array, ""], logits: Array
+  script: Script, thought: Thought, column: Int[Array, " N"], logits: Array
 ) -> Array:
   """Logits with only the allowed ones left, in rows that are at the choice."""
   here = _scripted(script, thought, column) == CHOICE
+  here &= thought.forced_at < UNLIMITED
   allowed = jnp.zeros(logits.shape[-1], bool).at[script.choices].set(True)
   return jnp.where(here[:, None] & ~allowed, DROPPED, logits)
 
@@ -77,19 +80,22 @@ def restricted(
 def follow(
   script: Script,
   thought: Thought,
-  column: Int[Array, ""],
+  column: Int[Array, " N"],
   drawn: Int[Array, " N"],
 ) -> tuple[Int[Array, " N"], Bool[Array, " N"], Thought]:
   """The token to write, whether it is forced, and the new state."""
   scripted = _scripted(script, thought, column)
   forced = thought.forced_at < UNLIMITED
   tokens = jnp.where(forced & (scripted != CHOICE), scripted, drawn)
-  closed = thought.closed | (~forced & (tokens == script.closing_tag))
-  return tokens, forced, Thought(closed, thought.forced_at)
+  closing = ~forced & (tokens == script.closing_tag)
+  closed_at = jnp.where(
+    closing, jnp.minimum(thought.closed_at, column), thought.closed_at
+  )
+  return tokens, forced, Thought(closed_at, thought.forced_at)
 
 
 def _scripted(
-  script: Script, thought: Thought, column: Int[Array, ""]
+  script: Script, thought: Thought, column: Int[Array, " N"]
 ) -> Int[Array, " N"]:
   """The script's token at this column, anything where it has not begun."""
   last = script.tokens.shape[0] - 1

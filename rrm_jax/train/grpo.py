@@ -5,7 +5,6 @@ arXiv 2505.14674, section 3), turned into group-relative advantages for the
 clipped surrogate of GRPO (arXiv 2402.03300, section 4.1).
 """
 
-import dataclasses
 import functools
 
 import jax
@@ -14,19 +13,22 @@ import numpy as np
 from rrm_jax import config, sharding
 from rrm_jax.batches import LearnerBatch, Rollout, TrainState
 from rrm_jax.data.pipeline import random_labels
-from rrm_jax.judge import (
-  Request,
-  bucket,
-  encode,
-  read,
-  request,
+from rrm_jax.judge import read
+from rrm_jax.ops import filters
+from rrm_jax.prompts import (
+  Prompt,
+  numbered,
+  prompt,
   script,
-  thinking_limit,
+  stop_at,
+  wanted,
 )
 from rrm_jax.records import Comparison, Judgement
 from rrm_jax.rl import learner
 from rrm_jax.rl.advantages import group_relative
-from rrm_jax.sampling.generate import generate
+from rrm_jax.sampling import engine
+from rrm_jax.sampling.completions import Completion, rollout
+from rrm_jax.sampling.schedule import bucket
 from rrm_jax.text.reward import reward
 from rrm_jax.train.run import Run, StepReport
 
@@ -41,33 +43,37 @@ def step(
   """
   with run.timer("data"):
     comparisons: list[Comparison] = _comparisons(run, stage, index)
-    requests: list[Request] = [
-      request(c, False, run.tokenizer, stage.template) for c in comparisons
+    prompts: list[Prompt] = [
+      prompt(c, False, run.tokenizer, stage.template) for c in comparisons
     ]
   with run.timer("sample"):
-    rollout: Rollout = _sample(run, stage, state, requests, index)
-    seen: Rollout = sharding.fetch(rollout)
+    asked: list[engine.Request] = _asked(run, stage, prompts)
+    completions: list[Completion] = _sample(run, stage, state, asked, index)
   with run.timer("reward"):
     judgements: list[Judgement] = read(
-      requests, seen, stage.samples, run.tokenizer, stage.template
+      numbered(prompts, stage.samples),
+      completions,
+      run.tokenizer,
+      stage.template,
     )
     rewards: np.ndarray = _rewards(judgements, comparisons, stage.samples)
   with run.timer("learn"):
-    batch: LearnerBatch = _learner_batch(run, stage, rollout, rewards)
+    rows: Rollout = _rows(stage, asked, completions)
+    batch: LearnerBatch = _learner_batch(run, stage, rows, rewards)
     state, metrics = learner.update(
       state,
       batch,
       cfg=run.model,
       objective=stage.objective,
       chain=run.chain,
-      temperature=stage.sampling.temperature,
+      filters=filters.of(stage.sampling),
       layout=run.layout,
       minibatches=stage.minibatches,
       microbatches=stage.microbatches,
       window=stage.sampling.max_new_tokens,
     )
     metrics = sharding.fetch(metrics)
-  return state, _report(metrics, rewards, judgements, seen)
+  return state, _report(metrics, rewards, judgements, rows)
 
 
 def _comparisons(run: Run, stage: config.Grpo, index: int) -> list[Comparison]:
@@ -77,29 +83,39 @@ def _comparisons(run: Run, stage: config.Grpo, index: int) -> list[Comparison]:
   return comparisons
 
 
+def _asked(
+  run: Run, stage: config.Grpo, prompts: list[Prompt]
+) -> list[engine.Request]:
+  forced = script(run.tokenizer, stage.template)
+  return wanted(prompts, stage.samples, stage.sampling, forced)
+
+
 def _sample(
   run: Run,
   stage: config.Grpo,
   state: TrainState,
-  requests: list[Request],
+  asked: list[engine.Request],
   index: int,
-) -> Rollout:
-  columns = bucket(max(len(item.tokens) for item in requests))
-  forced = script(run.tokenizer, stage.template)
-  whole = run.layout.replicated
-  return generate(
-    state.params,
-    sharding.put(
-      encode(requests, len(requests), columns), run.layout.named("batch")
-    ),
-    sharding.put(forced, whole),
-    sharding.key(run.seed, run.layout, index),
-    sharding.put(thinking_limit(stage.sampling, forced), whole),
+) -> list[Completion]:
+  sampler = engine.Engine(
+    params=engine.prepared(state.params, cfg=run.model, layout=run.layout),
     cfg=run.model,
-    sampling=dataclasses.replace(stage.sampling, thinking_budget=-1),
-    samples=stage.samples,
+    kept=filters.of(stage.sampling),
+    script=script(run.tokenizer, stage.template),
     layout=run.layout,
+    limits=run.limits,
+    halt=stop_at(run.tokenizer, stage.sampling.stop),
   )
+  return sampler(asked, sharding.key(run.seed, run.layout, index))
+
+
+def _rows(
+  stage: config.Grpo,
+  asked: list[engine.Request],
+  completions: list[Completion],
+) -> Rollout:
+  columns = bucket(max(len(item.tokens) for item in asked))
+  return rollout(asked, completions, columns + stage.sampling.max_new_tokens)
 
 
 def _rewards(
@@ -128,23 +144,24 @@ def _label(comparison: Comparison) -> int:
 
 
 def _learner_batch(
-  run: Run, stage: config.Grpo, rollout: Rollout, rewards: np.ndarray
+  run: Run, stage: config.Grpo, seen: Rollout, rewards: np.ndarray
 ) -> LearnerBatch:
+  rows = sharding.put(seen, run.layout.named("batch"))
   reference = None
   if stage.objective.kl_coefficient:
     assert run.reference is not None
     reference = learner.score(
       run.reference,
-      rollout.tokens,
-      rollout.sampled,
+      rows.tokens,
+      rows.sampled,
       cfg=run.model,
-      temperature=stage.sampling.temperature,
+      filters=filters.of(stage.sampling),
       layout=run.layout,
       microbatches=stage.minibatches * stage.microbatches,
       window=stage.sampling.max_new_tokens,
     )
   return _assemble(
-    rollout,
+    rows,
     sharding.put(rewards, run.layout.named("batch")),
     reference,
     std_normalized=stage.objective.std_normalized,

@@ -20,6 +20,7 @@ from rrm_jax.judge import Judge
 from rrm_jax.metrics import MetricWriter, PhaseTimer, Progress
 from rrm_jax.records import Comparison
 from rrm_jax.rl import learner
+from rrm_jax.sampling.engine import prepared
 from rrm_jax.sharding import Layout
 from rrm_jax.text.tokenizer import Tokenizer
 from rrm_jax.train import loading, loop
@@ -61,7 +62,7 @@ class Job:
   ) -> Judge:
     """These weights as a judge, drawn from as the evaluation says."""
     return Judge(
-      params,
+      prepared(params, cfg=self.cfg.model, layout=self.layout),
       self.cfg.model,
       self.tokenizer,
       template,
@@ -72,7 +73,7 @@ class Job:
       ),
       self.layout,
       seed=stage_seed(self.cfg.seed, "evaluation"),
-      batch_rows=self.cfg.evaluation.batch_rows,
+      limits=self.cfg.engine,
     )
 
 
@@ -124,6 +125,7 @@ def _run_stage(job: Job, name: str) -> None:
       tokenizer=job.tokenizer,
       data=_pipeline(job, stage, seed),
       layout=job.layout,
+      limits=job.cfg.engine,
       chain=chain,
       seed=seed,
       reference=start if needs_reference else None,

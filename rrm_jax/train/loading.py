@@ -17,8 +17,8 @@ from rrm_jax.batches import Params, TrainState
 from rrm_jax.checkpoint import Checkpoints
 from rrm_jax.data import builder, public_sets
 from rrm_jax.data.pipeline import Source
-from rrm_jax.judge import request
 from rrm_jax.model import hf_config
+from rrm_jax.prompts import prompt
 from rrm_jax.records import Comparison
 from rrm_jax.rl import learner
 from rrm_jax.sharding import Layout, key
@@ -93,7 +93,7 @@ def fitting(
     ValueError: none is short enough.
   """
   lengths = [
-    len(request(c, False, tokenizer, template).tokens) for c in comparisons
+    len(prompt(c, False, tokenizer, template).tokens) for c in comparisons
   ]
   long = [
     f"{c.uid} ({n} tokens, {c.source})"

@@ -28,6 +28,7 @@ class Run:
     tokenizer: The job's.
     data: What to train on.
     layout: How arrays are cut.
+    limits: How many completions are sampled at once.
     chain: The optimizer.
     seed: The job's and the stage's, in one.
     reference: Weights that the KL term holds the policy to, if it has one.
@@ -39,6 +40,7 @@ class Run:
   tokenizer: Tokenizer
   data: Pipeline
   layout: Layout
+  limits: config.Engine
   chain: optax.GradientTransformation
   seed: int
   reference: Params | None

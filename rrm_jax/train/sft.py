@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rrm_jax import config, sharding
+from rrm_jax import config, prompts, sharding
 from rrm_jax.batches import LearnerBatch, TrainState
 from rrm_jax.data import arithmetic
-from rrm_jax.judge import request
+from rrm_jax.ops.filters import UNFILTERED
 from rrm_jax.records import Comparison
 from rrm_jax.rl import learner
 from rrm_jax.train.run import Run, StepReport
@@ -32,7 +32,7 @@ def step(
       cfg=run.model,
       objective=None,
       chain=run.chain,
-      temperature=1.0,
+      filters=UNFILTERED,
       layout=run.layout,
       microbatches=stage.microbatches,
     )
@@ -56,7 +56,9 @@ def _batch(
     [_completion(stage, c, run.seed + index) for c in comparisons]
   )
   for i, comparison in enumerate(comparisons):
-    prompt = request(comparison, False, run.tokenizer, stage.template).tokens
+    prompt = prompts.prompt(
+      comparison, False, run.tokenizer, stage.template
+    ).tokens
     row = [*prompt, *completions[i], run.tokenizer.stop_ids[0]]
     if len(row) > stage.row_tokens:
       raise ValueError(

@@ -18,7 +18,7 @@ def _evaluate(model, data, output, *more):
     [
       sys.executable, "-m", "launch.evaluate", f"--model={model}",
       f"--data={data}", f"--output={output}",
-      "--config.sampling.max_new_tokens=8", "--config.batch_rows=16", *more,
+      "--config.sampling.max_new_tokens=8", "--config.engine.slots=16", *more,
     ],
     cwd=running.ROOT, capture_output=True, text=True, timeout=running.LONG,
     env=running.environment(devices=1),

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="torch is the parity tests' peer")
 from transformers.models.qwen2 import modeling_qwen2  # noqa: E402
 
 from rrm_jax import config  # noqa: E402
-from rrm_jax.model import qwen2  # noqa: E402
+from rrm_jax.model import layers, qwen2  # noqa: E402
 from rrm_jax.ops.attention import attend  # noqa: E402
 from rrm_jax.ops.rope import attention_factor, frequencies, rope  # noqa: E402
 
@@ -156,7 +156,7 @@ def test_rms_norm(pair):
   x = 3 * noise(2, 5, cfg.embed_dim)
   with torch.no_grad():
     theirs = peer.model.norm(torch.tensor(x)).numpy()
-  ours = qwen2.RMSNorm(cfg.norm_eps).apply(
+  ours = layers.RMSNorm(cfg.norm_eps).apply(
     {"params": params["final_norm"]}, jnp.asarray(x)
   )
   close(ours, theirs)
@@ -187,7 +187,7 @@ def test_mlp(pair):
   with torch.no_grad():
     theirs = peer.model.layers[-1].mlp(torch.tensor(x)).numpy()
   last = jax.tree.map(lambda w: w[-1], params["layers"]["mlp"])
-  close(qwen2.MLP(cfg).apply({"params": last}, jnp.asarray(x)), theirs)
+  close(layers.MLP(cfg).apply({"params": last}, jnp.asarray(x)), theirs)
 
 
 def test_one_layer(pair):
@@ -207,7 +207,7 @@ def test_one_layer(pair):
     ).numpy()
   last = jax.tree.map(lambda w: w[-1], params["layers"])
   mask = jnp.broadcast_to(causal, (2, 6, 6))
-  (ours, _, layer), _ = qwen2.Block(cfg, None).apply(
+  (ours, _, layer), _ = layers.Block(cfg, None).apply(
     {"params": last},
     (jnp.asarray(x), None, jnp.int32(0)),
     jnp.asarray(positions),

@@ -1,5 +1,6 @@
 """Cached decoding: equal to the full forward, and to transformers' generate."""
 
+import dataclasses
 import functools
 
 import jax
@@ -7,11 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rrm_jax import config
-from rrm_jax.batches import Prompts
+from rrm_jax import config, sharding
 from rrm_jax.model import kv_cache, qwen2
 from rrm_jax.sampling import budget
-from rrm_jax.sampling.generate import generate
 from tests import tiny
 
 LENGTHS = (3, 9, 5, 1)
@@ -54,7 +53,8 @@ def cfg(request):
   return SHAPES[request.param]
 
 
-def test_prefill_and_steps_equal_the_full_forward(cfg):
+@pytest.mark.parametrize("stacked", [True, False])
+def test_prefill_and_steps_equal_the_full_forward(cfg, stacked):
   """Rows of ragged length; what is fed is fixed, so every step can be seen."""
   params = tiny.single(tiny.params(cfg))
   rng = np.random.default_rng(3)
@@ -65,18 +65,18 @@ def test_prefill_and_steps_equal_the_full_forward(cfg):
   length = jnp.array(LENGTHS)
   # The prefill reads tokens beyond a row's prompt, as padding.
   positions = jnp.broadcast_to(jnp.arange(COLUMNS), (rows, COLUMNS))
-  cache = kv_cache.empty(cfg, rows, COLUMNS)
+  cache = kv_cache.empty(cfg, rows, COLUMNS + NEW, stacked)
   padded = jnp.where(positions < length[:, None], tokens[:, :COLUMNS], 0)
-  hidden, cache = cached(params, cfg, padded, positions, cache)
+  held = params if stacked else qwen2.unstacked(params, cfg)
+  hidden, cache = cached(held, cfg, padded, positions, cache)
   for row, size in enumerate(LENGTHS):
     np.testing.assert_allclose(
       hidden[row, :size], expected[row, :size], rtol=2e-5, atol=2e-5
     )
-  cache = kv_cache.extend(cache, COLUMNS + NEW)
   for step in range(NEW):
     at = length + step
     token = jnp.take_along_axis(tokens, at[:, None], axis=1)
-    hidden, cache = cached(params, cfg, token, at[:, None], cache)
+    hidden, cache = cached(held, cfg, token, at[:, None], cache)
     np.testing.assert_allclose(
       hidden[:, 0],
       expected[np.arange(rows), np.asarray(at)],
@@ -108,24 +108,20 @@ def test_greedy_tokens_equal_the_peers(cfg):
   ).numpy()[:, COLUMNS:]
   # Nothing stops a row: the ids of the script are beyond the vocabulary.
   beyond = np.int32(cfg.vocab_size)
-  ours = generate(
-    tiny.single(torch_peer.converted(peer, cfg)),
-    jax.tree.map(jnp.asarray, batch),
-    budget.Script(
-      jnp.array([0]), jnp.array([0]), jnp.array(beyond), jnp.array([beyond])
+  zero = np.zeros(1, np.int32)
+  run = dataclasses.replace(
+    tiny.sampler(
+      sampling=config.Sampling(temperature=0.0),
+      weights=torch_peer.converted(peer, cfg),
+      cfg=cfg,
     ),
-    jax.random.key(0),
-    jnp.int32(budget.UNLIMITED),
-    cfg=cfg,
-    sampling=config.Sampling(max_new_tokens=NEW, temperature=0.0),
-    samples=1,
-    layout=tiny.layout(),
+    script=budget.Script(zero, zero, beyond, zero + beyond),
   )
-  for row, size in enumerate(LENGTHS):
-    written = ours.tokens[row, size : size + NEW]
-    assert written.tolist() == theirs[row].tolist()
+  ours = run(tiny.asked(batch, 1, NEW), sharding.key(0, run.layout))
+  for one, other in zip(ours, theirs, strict=True):
+    assert one.tokens.tolist() == other.tolist()
+    assert not one.stopped
   assert len(np.unique(theirs)) > 4  # no model that repeats itself
-  assert not ours.stopped.any()
 
 
 def test_write_drops_what_is_outside_and_touches_one_layer():
@@ -139,24 +135,25 @@ def test_write_drops_what_is_outside_and_touches_one_layer():
   written[1, 1, :, 3] = 1
   np.testing.assert_array_equal(cache.keys, written)
   np.testing.assert_array_equal(cache.values, 2 * written)
-  keys, values = kv_cache.read(cache, jnp.int32(1))
-  np.testing.assert_array_equal(keys, written[1])
-  np.testing.assert_array_equal(values, 2 * written[1])
+  keys, values = kv_cache.read(cache, jnp.int32(1), 3)
+  np.testing.assert_array_equal(keys, written[1, :, :, :3])
+  np.testing.assert_array_equal(values, 2 * written[1, :, :, :3])
 
 
-def test_repeat_keeps_the_copies_of_a_row_adjacent():
-  cache = kv_cache.empty(tiny.MODEL, 2, 3)
-  keys = cache.keys + jnp.arange(2.0)[None, :, None, None, None]
-  cache = kv_cache.repeat(kv_cache.KVCache(keys, cache.values), 3)
-  assert cache.keys[0, :, 0, 0, 0].tolist() == [0, 0, 0, 1, 1, 1]
-  longer = kv_cache.extend(cache, 5)
-  assert longer.slots == 5 and cache.slots == 3
-  np.testing.assert_array_equal(longer.keys[..., :3, :], cache.keys)
-  assert not longer.keys[..., 3:, :].any()
-
-
-def test_prompts_are_prompts():
-  """The helper's promise: compact rows, padding last."""
-  batch = tiny.prompts((2, 4), 4)
-  assert isinstance(batch, Prompts)
-  assert not batch.tokens[0, 2:].any()
+@pytest.mark.parametrize("stacked", [True, False])
+@pytest.mark.parametrize("live", [1, 5, 9])
+def test_only_live_slots_are_looked_at(stacked, live):
+  """A token at the last live place says the same; what lies beyond is NaN."""
+  cfg = tiny.MODEL
+  params = tiny.single(tiny.params(cfg))
+  params = params if stacked else qwen2.unstacked(params, cfg)
+  cache = kv_cache.empty(cfg, 2, 12, stacked)
+  tokens = jnp.arange(24).reshape(2, 12)
+  places = jnp.broadcast_to(jnp.arange(12), (2, 12))
+  _, cache = cached(params, cfg, tokens, places, cache)
+  beyond = jnp.arange(12)[:, None] >= live
+  spoiled = jax.tree.map(lambda x: jnp.where(beyond, jnp.nan, x), cache)
+  token, place = tokens[:, live - 1 : live], places[:, live - 1 : live]
+  whole, _ = qwen2.forward(params, cfg, token, place, cache=cache)
+  short, _ = qwen2.forward(params, cfg, token, place, cache=spoiled, live=live)
+  np.testing.assert_allclose(whole, short, rtol=2e-5, atol=2e-5)

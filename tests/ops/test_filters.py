@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from rrm_jax import config
 from rrm_jax.ops import filters
 
 # softmax(log p) = p, so these logits are what they say.
@@ -19,7 +18,7 @@ PROBS = np.array([0.1, 0.4, 0.05, 0.3, 0.15])
 
 def distribution(logits, **sampling):
   logits = jnp.asarray(logits, jnp.float32)[None]
-  cfg = config.Sampling(**sampling)
+  cfg = filters.Filters(**sampling)
   return np.asarray(jax.nn.softmax(filters.filtered(logits, cfg))[0])
 
 
@@ -86,12 +85,12 @@ def test_equal_tokens_stay_or_go_together():
 
 def test_rows_do_not_mix():
   logits = jnp.asarray(np.log([PROBS, PROBS[::-1]]), jnp.float32)
-  kept = filters.filtered(logits, config.Sampling(top_p=0.41)) > -1e29
+  kept = filters.filtered(logits, filters.Filters(top_p=0.41)) > -1e29
   assert kept.tolist() == [
     [False, True, False, True, False],
     [False, True, False, True, False],
   ]
-  kept = filters.filtered(logits, config.Sampling(top_p=0.71)) > -1e29
+  kept = filters.filtered(logits, filters.Filters(top_p=0.71)) > -1e29
   assert kept.tolist() == [
     [False, True, False, True, True],
     [True, True, False, True, False],
@@ -100,7 +99,7 @@ def test_rows_do_not_mix():
 
 def test_bf16_logits_are_filtered_in_f32():
   logits = jnp.asarray(np.log(PROBS), jnp.bfloat16)[None]
-  assert filters.filtered(logits, config.Sampling()).dtype == jnp.float32
+  assert filters.filtered(logits, filters.Filters()).dtype == jnp.float32
 
 
 @functools.partial(jax.jit, static_argnames="cfg")
@@ -122,7 +121,7 @@ def test_nucleus_against_a_sort(seed, spread, top_p):
   """The smallest set of the most probable tokens whose mass reaches top_p."""
   rng = np.random.default_rng(seed)
   logits = (spread * rng.standard_normal((4, VOCAB))).astype(np.float32)
-  out = filtered(jnp.asarray(logits), config.Sampling(top_p=top_p))
+  out = filtered(jnp.asarray(logits), filters.Filters(top_p=top_p))
   kept = np.asarray(out) > -1e29
   probs = np.asarray(jax.nn.softmax(jnp.asarray(logits))).astype(np.float64)
   for row in range(4):
@@ -142,7 +141,7 @@ def test_top_k_against_a_sort(seed, top_k):
   rng = np.random.default_rng(seed)
   logits = rng.standard_normal((3, VOCAB)).astype(np.float32)
   kept = np.asarray(
-    filtered(jnp.asarray(logits), config.Sampling(top_k=top_k)) > -1e29
+    filtered(jnp.asarray(logits), filters.Filters(top_k=top_k)) > -1e29
   )
   for row in range(3):
     best = np.argsort(-logits[row])[:top_k]
@@ -181,7 +180,7 @@ def test_draws_follow_the_softmax():
 
 def test_draws_follow_the_filtered_distribution():
   logits = jnp.asarray(np.log(PROBS), jnp.float32)[None]
-  cfg = config.Sampling(temperature=0.5, top_p=0.95)
+  cfg = filters.Filters(temperature=0.5, top_p=0.95)
   kept = np.asarray(filters.filtered(logits, cfg)[0])
   # 0.561, 0.316 and 0.079 reach 0.95.
   expected = shares(t1=1600, t3=900, t4=225)
@@ -196,7 +195,7 @@ def test_draws_follow_the_filtered_distribution():
 
 def test_greedy_takes_the_largest_with_certainty():
   logits = jnp.asarray(np.log([PROBS, PROBS[::-1]]), jnp.float32)
-  kept = filters.filtered(logits, config.Sampling(temperature=0.0))
+  kept = filters.filtered(logits, filters.Filters(temperature=0.0))
   for seed in range(20):
     keys = jax.random.split(jax.random.key(seed), 2)
     tokens, logprobs = filters.draw(keys, kept)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from rrm_jax.ops import logprobs as chunked
+from rrm_jax.ops.filters import UNFILTERED, Filters, filtered
 
 WIDTH, VOCAB = 16, 50
 
@@ -22,32 +23,57 @@ def inputs(num, seed=0, vocab=VOCAB):
   return hidden, unembedding, targets, weights
 
 
-def plain(hidden, unembedding, targets, temperature):
-  table = jax.nn.log_softmax(hidden @ unembedding / temperature, axis=-1)
+def plain(hidden, unembedding, targets, filters):
+  table = jax.nn.log_softmax(filtered(hidden @ unembedding, filters), axis=-1)
   picked = jnp.take_along_axis(table, targets[:, None], axis=1)[:, 0]
   return picked, -jnp.sum(jnp.exp(table) * table, axis=-1)
 
 
-def gradients(function, hidden, unembedding, targets, weights, temperature):
+def gradients(function, hidden, unembedding, targets, weights, filters):
   def loss(h, u):
-    return jnp.sum(weights * function(h, u, targets, temperature)[0])
+    return jnp.sum(weights * function(h, u, targets, filters)[0])
 
   return jax.jit(jax.grad(loss, argnums=(0, 1)))(hidden, unembedding)
 
 
+def second_best(logits):
+  return jax.lax.top_k(logits, 2)[1][:, 1]
+
+
+def test_a_target_beyond_the_filters_edge_has_a_finite_logprob():
+  """Float noise may drop it there where the sampler just kept it."""
+  hidden, unembedding = jnp.ones((1, 1)), jnp.log(jnp.array([[0.7, 0.2, 0.1]]))
+  picked, _ = chunked.logprobs(
+    hidden, unembedding, jnp.array([1]), Filters(top_k=1)
+  )
+  np.testing.assert_allclose(picked, np.log([0.2 / 0.9]), rtol=1e-5)
+
+
 # Chunks have at least 128 rows: one padded, one exact, several, a remainder.
 @pytest.mark.parametrize("num", [5, 128, 384, 300])
-@pytest.mark.parametrize("temperature", [1.0, 0.7, 1.9])
-def test_values_and_gradients(num, temperature, monkeypatch):
+@pytest.mark.parametrize(
+  "filters",
+  [
+    UNFILTERED,
+    Filters(temperature=0.7),
+    Filters(temperature=1.9),
+    Filters(1.3, top_k=30, top_p=0.999, min_p=1e-4),
+  ],
+)
+def test_values_and_gradients(num, filters, monkeypatch):
   monkeypatch.setattr(chunked, "CHUNK_BYTES", 1)
-  *arrays, weights = inputs(num)
-  ours = chunked.logprobs(*arrays, temperature)
-  theirs = plain(*arrays, temperature)
+  hidden, unembedding, _, weights = inputs(num)
+  # What was sampled has passed the filters.
+  targets = jnp.argmax(hidden @ unembedding, axis=-1)
+  targets = targets.at[::3].set(second_best(hidden @ unembedding)[::3])
+  arrays = (hidden, unembedding, targets)
+  ours = chunked.logprobs(*arrays, filters)
+  theirs = plain(*arrays, filters)
   for x, y in zip(ours, theirs, strict=True):
     assert x.shape == (num,)
     np.testing.assert_allclose(x, y, rtol=2e-5, atol=2e-5)
-  ours = gradients(chunked.logprobs, *arrays, weights, temperature)
-  theirs = gradients(plain, *arrays, weights, temperature)
+  ours = gradients(chunked.logprobs, *arrays, weights, filters)
+  theirs = gradients(plain, *arrays, weights, filters)
   for x, y in zip(ours, theirs, strict=True):
     np.testing.assert_allclose(x, y, rtol=2e-5, atol=2e-5)
 
@@ -55,11 +81,11 @@ def test_values_and_gradients(num, temperature, monkeypatch):
 @pytest.mark.parametrize("rows", [128, 150, 400])
 def test_the_chunk_size_changes_nothing(rows, monkeypatch):
   *arrays, weights = inputs(400)
-  whole = chunked.logprobs(*arrays, 0.8)
-  whole_gradients = gradients(chunked.logprobs, *arrays, weights, 0.8)
+  whole = chunked.logprobs(*arrays, Filters(0.8))
+  whole_gradients = gradients(chunked.logprobs, *arrays, weights, Filters(0.8))
   monkeypatch.setattr(chunked, "CHUNK_BYTES", rows * 4 * VOCAB)
-  parts = chunked.logprobs(*arrays, 0.8)
-  parts_gradients = gradients(chunked.logprobs, *arrays, weights, 0.8)
+  parts = chunked.logprobs(*arrays, Filters(0.8))
+  parts_gradients = gradients(chunked.logprobs, *arrays, weights, Filters(0.8))
   for x, y in zip(
     (*parts, *parts_gradients), (*whole, *whole_gradients), strict=True
   ):
@@ -80,7 +106,9 @@ def test_at_temperature():
   """Logits (0, log 9) at temperature 2 are (0, log 3)."""
   hidden = jnp.ones((1, 1))
   unembedding = jnp.array([[0.0, np.log(9.0)]])
-  picked, _ = chunked.logprobs(hidden, unembedding, jnp.array([1]), 2.0)
+  picked, _ = chunked.logprobs(
+    hidden, unembedding, jnp.array([1]), Filters(2.0)
+  )
   np.testing.assert_allclose(picked, np.log([0.75]), rtol=1e-6)
 
 
@@ -98,7 +126,9 @@ def test_huge_logits_stay_finite():
   big = 1e4 * hidden
   picked, entropy = chunked.logprobs(big, unembedding, targets)
   assert np.isfinite(picked).all() and np.isfinite(entropy).all()
-  for x in gradients(chunked.logprobs, big, unembedding, targets, weights, 1.0):
+  for x in gradients(
+    chunked.logprobs, big, unembedding, targets, weights, UNFILTERED
+  ):
     assert np.isfinite(x).all()
 
 
@@ -108,7 +138,7 @@ def test_bf16_inputs_give_f32_results():
   rounded = hidden.astype(jnp.bfloat16), unembedding.astype(jnp.bfloat16)
   picked, entropy = chunked.logprobs(*rounded, targets)
   assert picked.dtype == entropy.dtype == jnp.float32
-  exact = plain(*(x.astype(jnp.float32) for x in rounded), targets, 1.0)
+  exact = plain(*(x.astype(jnp.float32) for x in rounded), targets, UNFILTERED)
   np.testing.assert_allclose(picked, exact[0], rtol=2e-5, atol=2e-5)
   np.testing.assert_allclose(entropy, exact[1], rtol=2e-5, atol=2e-5)
 
@@ -128,7 +158,7 @@ def test_nowhere_is_there_an_array_of_all_logits(monkeypatch):
   *arrays, weights = inputs(num, vocab=vocab)
 
   def both(function):
-    return functools.partial(gradients, function, *arrays, weights, 1.0)
+    return functools.partial(gradients, function, *arrays, weights, UNFILTERED)
 
   largest = max(sizes(jax.make_jaxpr(both(chunked.logprobs))().jaxpr))
   assert largest == 128 * vocab
@@ -137,7 +167,7 @@ def test_nowhere_is_there_an_array_of_all_logits(monkeypatch):
 
   def temporary(function):
     step = jax.jit(
-      lambda h, u: gradients(function, h, u, *arrays[2:], weights, 1.0)
+      lambda h, u: gradients(function, h, u, *arrays[2:], weights, UNFILTERED)
     )
     compiled = step.lower(*arrays[:2]).compile()
     return compiled.memory_analysis().temp_size_in_bytes

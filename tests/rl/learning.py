@@ -10,6 +10,7 @@ import optax
 from rrm_jax import config, optimizer
 from rrm_jax.batches import LearnerBatch, TrainState
 from rrm_jax.model import qwen2
+from rrm_jax.ops.filters import UNFILTERED
 from rrm_jax.rl import learner
 from rrm_jax.sharding import fetch, put
 from tests import tiny
@@ -100,7 +101,7 @@ def updated(
     cfg=MODEL,
     objective=objective,
     chain=chain,
-    temperature=1.0,
+    filters=UNFILTERED,
     layout=over,
     minibatches=minibatches,
     microbatches=microbatches,

@@ -9,6 +9,7 @@ import pytest
 
 from rrm_jax import config
 from rrm_jax.batches import LearnerBatch
+from rrm_jax.ops.filters import UNFILTERED
 from rrm_jax.rl import learner
 from rrm_jax.sharding import fetch, put
 from tests import tiny
@@ -103,7 +104,7 @@ def test_minibatches_are_updates_one_after_the_other(batch):
       cfg=MODEL,
       objective=OBJECTIVE,
       chain=ADAM,
-      temperature=1.0,
+      filters=UNFILTERED,
       layout=over,
     )
     seen.append(fetch(one))
@@ -209,7 +210,7 @@ def test_at_rate_zero_nothing_drifts():
     cfg=tiny.MODEL,
     objective=config.Objective(),
     chain=STILL,
-    temperature=1.0,
+    filters=UNFILTERED,
     layout=over,
     microbatches=2,
   )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rrm_jax import config
+from rrm_jax.ops.filters import UNFILTERED
 from rrm_jax.rl import learner
 from rrm_jax.sharding import put
 from tests import tiny
@@ -31,7 +32,7 @@ def test_the_state_is_donated_cut_and_learns(batch):
       cfg=MODEL,
       objective=None,
       chain=ADAM,
-      temperature=1.0,
+      filters=UNFILTERED,
       layout=over,
     )
     assert all(x.is_deleted() for x in jax.tree.leaves(old))
@@ -103,7 +104,7 @@ def test_scores_by_the_plain_formula(batch, microbatches):
     tokens,
     jnp.asarray(batch.sampled),
     cfg=MODEL,
-    temperature=1.0,
+    filters=UNFILTERED,
     layout=tiny.layout(),
     microbatches=microbatches,
   )
@@ -123,7 +124,7 @@ def test_a_window_scores_the_completions_alone(batch):
     tokens,
     sampled,
     cfg=MODEL,
-    temperature=1.0,
+    filters=UNFILTERED,
     layout=tiny.layout(),
     window=window,
   )
@@ -147,7 +148,7 @@ def test_a_window_changes_no_update(batch, objective):
       cfg=MODEL,
       objective=objective,
       chain=ADAM,
-      temperature=1.0,
+      filters=UNFILTERED,
       layout=tiny.layout(),
       window=window,
     )

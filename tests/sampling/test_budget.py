@@ -9,8 +9,7 @@ import pytest
 
 from rrm_jax import config
 from rrm_jax.model import qwen2
-from rrm_jax.sampling import budget
-from rrm_jax.sampling.generate import generate
+from rrm_jax.sampling import budget, decode
 from tests import tiny
 from tests.tiny import completion, sample
 
@@ -190,12 +189,9 @@ def test_the_script_ends_within_the_room(judge):
   assert (length[forced] == NEW).all()
 
 
-def test_without_room_the_script_is_cut(judge):
-  limit = NEW - 2
-  rollout = judge(limit)
-  for row in np.flatnonzero(rollout.forced.any(axis=1)):
-    assert completion(rollout, row)[limit:].tolist() == [*tiny.SCRIPT[:2]]
-    assert not rollout.stopped[row]
+def test_without_room_for_the_script(judge):
+  with pytest.raises(ValueError, match=r"thinking_budget=12 and the 6 tokens"):
+    judge(NEW - 2)
 
 
 def test_a_budget_beyond_the_room_forces_nothing(judge, free):
@@ -206,10 +202,10 @@ def test_a_budget_beyond_the_room_forces_nothing(judge, free):
 
 def test_another_budget_is_no_other_program(judge):
   judge(3)
-  before = generate._cache_size()
-  for limit in (0, 2, 7, NEW, budget.UNLIMITED):
+  before = decode.decode._cache_size()
+  for limit in (0, 2, 7, budget.UNLIMITED):
     judge(limit)
-  assert generate._cache_size() == before
+  assert decode.decode._cache_size() == before
 
 
 def test_budgets_per_row():
@@ -218,7 +214,7 @@ def test_budgets_per_row():
   limits = jnp.array([0, 2, 5])
   starts = []
   for column in range(4):
-    thought = budget.reach(thought, jnp.int32(column), limits)
+    thought = budget.reach(thought, jnp.full(3, column), limits)
     starts.append(thought.forced_at.tolist())
   never = budget.UNLIMITED
   assert starts == [
@@ -231,21 +227,24 @@ def test_budgets_per_row():
 
 def test_a_forced_tag_does_not_count_as_the_models_own():
   script = jax.tree.map(jnp.asarray, tiny.script())
-  thought = budget.reach(budget.begin(2), jnp.int32(0), jnp.array([0, 9]))
+  thought = budget.reach(budget.begin(2), jnp.zeros(2, int), jnp.array([0, 9]))
   drawn = jnp.array([5, tiny.CLOSING_TAG])
-  tokens, forced, thought = budget.follow(script, thought, jnp.int32(0), drawn)
+  tokens, forced, thought = budget.follow(
+    script, thought, jnp.zeros(2, int), drawn
+  )
   assert tokens.tolist() == [tiny.CLOSING_TAG, tiny.CLOSING_TAG]
   assert forced.tolist() == [True, False]
-  assert thought.closed.tolist() == [False, True]
+  assert thought.closed_at.tolist() == [budget.UNLIMITED, 0]
 
 
 def test_only_rows_at_the_choice_are_restricted():
   script = jax.tree.map(jnp.asarray, tiny.script())
   thought = budget.Thought(
-    jnp.zeros(3, bool), jnp.array([0, 1, budget.UNLIMITED], jnp.int32)
+    jnp.full(3, budget.UNLIMITED),
+    jnp.array([0, 1, budget.UNLIMITED], jnp.int32),
   )
   logits = jnp.zeros((3, 64))
-  out = budget.restricted(script, thought, jnp.int32(PLACE), logits)
+  out = budget.restricted(script, thought, jnp.full(3, PLACE), logits)
   kept = np.asarray(out) == 0
   assert np.flatnonzero(kept[0]).tolist() == [*tiny.CHOICES]
   assert kept[1:].all()

@@ -71,7 +71,7 @@ def judged(source):
     {
       "sampling": {"max_new_tokens": 6},
       "template": {"name": "arithmetic"},
-      "batch_rows": 8,
+      "engine": {"slots": 8},
       "compute_dtype": "float32",
     },
   )

@@ -10,6 +10,7 @@ import numpy as np
 from rrm_jax import config
 from rrm_jax.batches import Params
 from rrm_jax.model import kv_cache, qwen2
+from rrm_jax.model import layers as qwen2_layers
 from rrm_jax.ops.attention import causal
 from tools.check_parity import peer
 from tools.check_parity.peer import Seen
@@ -60,7 +61,7 @@ def _block(
 ) -> jax.Array:
   one = jax.tree.map(lambda w: w[layer], layers)
   at, near = _masks(x, cfg)
-  block = qwen2.Block(cfg, None)
+  block = qwen2_layers.Block(cfg, None)
   (x, _, _), _ = block.apply(
     {"params": one}, (x, None, layer), _positions(x), at, near
   )
@@ -86,14 +87,14 @@ def _part(
 ) -> jax.Array:
   """One part of a layer."""
   if part == "mlp":
-    return cast(jax.Array, qwen2.MLP(cfg).apply({"params": params}, x))
+    return cast(jax.Array, qwen2_layers.MLP(cfg).apply({"params": params}, x))
   if part == "attention":
     at, near = _masks(x, cfg)
     mask = near if slides and near is not None else at
-    return qwen2.Attention(cfg).apply(
+    return qwen2_layers.Attention(cfg).apply(
       {"params": params}, x, None, jnp.int32(0), _positions(x), mask
     )[0]
-  norm = qwen2.RMSNorm(cfg.norm_eps)
+  norm = qwen2_layers.RMSNorm(cfg.norm_eps)
   return cast(jax.Array, norm.apply({"params": params}, x))
 
 

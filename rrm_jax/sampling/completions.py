@@ -1,0 +1,114 @@
+"""What requests have become: completions, and rows for a learner."""
+
+import collections
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from rrm_jax.batches import Rollout
+from rrm_jax.sampling.schedule import Request
+
+
+class Completion(NamedTuple):
+  """What a request has become; T tokens.
+
+  Attributes:
+    tokens: Ids [T], the stop token included.
+    logprobs: Of the distribution that was sampled [T], 0 where forced.
+    forced: Written by the thinking budget, not by the model [T].
+    stopped: It ended with a stop token, not for want of room.
+  """
+
+  tokens: np.ndarray
+  logprobs: np.ndarray
+  forced: np.ndarray
+  stopped: bool
+
+
+class Round(NamedTuple):
+  """What one round brought.
+
+  Attributes:
+    written: New tokens by the number of their request.
+    finished: Completions by the number of their request.
+    steps: Decoding steps of all slots.
+    busy: Share of the slots' steps that wrote a token, 0 to 1.
+    remaining: Requests that are not finished.
+  """
+
+  written: dict[int, np.ndarray]
+  finished: dict[int, Completion]
+  steps: int
+  busy: float
+  remaining: int
+
+
+class Throughput:
+  """How fast an engine writes, over its last rounds."""
+
+  def __init__(self, rounds: int = 32):
+    """Looks back over so many rounds."""
+    self._seen: collections.deque[tuple[float, int, float, int]]
+    self._seen = collections.deque(maxlen=rounds)
+    self._since = time.perf_counter()
+
+  def __call__(self, one: Round) -> dict[str, float]:
+    """Tokens per second, and the share of slots that were busy."""
+    tokens = sum(map(len, one.written.values()))
+    now = time.perf_counter()
+    self._seen.append((now - self._since, tokens, one.busy, one.steps))
+    self._since = now
+    seconds, written, busy, steps = zip(*self._seen, strict=True)
+    weighed = sum(b * n for b, n in zip(busy, steps, strict=True))
+    return {
+      "tokens/s": sum(written) / max(1e-9, sum(seconds)),
+      "busy": weighed / max(1, sum(steps)),
+    }
+
+
+def joined(parts: list[Completion]) -> Completion:
+  """One completion from its parts."""
+  return Completion(
+    np.concatenate([part.tokens for part in parts]),
+    np.concatenate([part.logprobs for part in parts]),
+    np.concatenate([part.forced for part in parts]),
+    stopped=parts[-1].stopped,
+  )
+
+
+def rollout(
+  requests: Sequence[Request],
+  completions: Sequence[Completion],
+  columns: int,
+) -> Rollout:
+  """Completions as arrays on the host, for a learner.
+
+  Args:
+    requests: N of them.
+    completions: Theirs.
+    columns: T, at least the longest row.
+  """
+  rows = len(requests)
+  out = Rollout(
+    tokens=np.zeros((rows, columns), np.int32),
+    prompt_length=np.array([len(r.tokens) for r in requests], np.int32),
+    length=np.zeros(rows, np.int32),
+    logprobs=np.zeros((rows, columns), np.float32),
+    sampled=np.zeros((rows, columns), bool),
+    forced=np.zeros((rows, columns), bool),
+    stopped=np.array([c.stopped for c in completions], bool),
+  )
+  for i, (request, completion) in enumerate(
+    zip(requests, completions, strict=True)
+  ):
+    start, end = len(request.tokens), len(request.tokens)
+    end += len(completion.tokens)
+    out.length[i] = end
+    out.tokens[i, :start] = request.tokens
+    out.tokens[i, start:end] = completion.tokens
+    out.logprobs[i, start:end] = completion.logprobs
+    out.forced[i, start:end] = completion.forced
+    out.sampled[i, start:end] = ~completion.forced
+  return out

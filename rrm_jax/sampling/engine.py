@@ -1,0 +1,282 @@
+"""Continuous batching: N requests through S slots.
+
+In each round the host admits requests to idle slots (`schedule.py`), lets all
+slots write until some are idle again (`decode.py`), and collects what they
+wrote. What crosses between host and device is that and nothing else, small
+and the same on every process of a pod, so all decide alike.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Sequence
+
+import jax
+import numpy as np
+
+from rrm_jax import config
+from rrm_jax.batches import Params
+from rrm_jax.model import qwen2
+from rrm_jax.model.kv_cache import KVCache
+from rrm_jax.ops.filters import Filters
+from rrm_jax.sampling import decode
+from rrm_jax.sampling import slots as slots_lib
+from rrm_jax.sampling.budget import Script
+from rrm_jax.sampling.completions import Completion, Round, joined
+from rrm_jax.sampling.schedule import (
+  LEAST_COLUMNS,
+  Admitted,
+  Schedule,
+  bucket,
+  check,
+)
+from rrm_jax.sampling.schedule import Request as Request
+from rrm_jax.sharding import Layout, fetch, put
+
+# From all tokens that a request has written, and how many of them are new, to
+# how many count once something in them ends it; None while nothing does.
+Halt = Callable[[np.ndarray, int], int | None]
+
+
+def stacked() -> bool:
+  """Whether sampling scans over the layers.
+
+  On TPUs the compiler keeps the cache in place under the scan; elsewhere each
+  layer's keys would be copied out of the stack at every step.
+  """
+  return jax.default_backend() == "tpu"
+
+
+@functools.partial(jax.jit, static_argnames=("cfg", "layout"))
+def prepared(params: Params, *, cfg: config.Model, layout: Layout) -> Params:
+  """The rollout copy: compute dtype, the engine's layout and form."""
+  axes = qwen2.logical_axes(cfg)
+  cast = jax.tree.map(
+    lambda x, names: layout.constrain(x.astype(cfg.compute_dtype), *names),
+    params,
+    axes,
+  )
+  return cast if stacked() else qwen2.unstacked(cast, cfg)
+
+
+@dataclasses.dataclass(frozen=True)
+class Engine:
+  """A model ready to complete prompts.
+
+  Attributes:
+    params: As `prepared` makes them.
+    cfg: The model's shape.
+    kept: What stands between logits and draw.
+    script: What follows when a thinking budget ends.
+    layout: How arrays are cut over devices.
+    limits: How many slots, and when they are refilled.
+    halt: Ends a request by what it has written, such as a stop string.
+  """
+
+  params: Params
+  cfg: config.Model
+  kept: Filters
+  script: Script
+  layout: Layout
+  limits: config.Engine
+  halt: Halt | None = None
+
+  def __call__(
+    self, requests: Sequence[Request], key: jax.Array
+  ) -> list[Completion]:
+    """The completion of every request, in their order.
+
+    Raises:
+      ValueError: see `rounds`.
+    """
+    done: dict[int, Completion] = {}
+    for one in self.rounds(requests, key):
+      done |= one.finished
+    return [done[number] for number in range(len(requests))]
+
+  def rounds(
+    self, requests: Sequence[Request], key: jax.Array
+  ) -> Iterator[Round]:
+    """Completes the requests, telling of every round.
+
+    What a request becomes depends on (key, prompt, sample, position) and on
+    no other request, slot or refill.
+
+    Raises:
+      ValueError: a request cannot be served, or its logits are not finite.
+    """
+    for number, request in enumerate(requests):
+      check(number, request, self.cfg, len(self.script.tokens))
+    if requests:
+      yield from _Session(self, requests, key).rounds()
+
+
+class _Session:
+  """The requests of one call, on their way through the slots."""
+
+  def __init__(
+    self, engine: Engine, requests: Sequence[Request], key: jax.Array
+  ):
+    self._engine = engine
+    self._key = key
+    parts, limits = engine.layout.batch_parts, engine.limits
+    slots = min(limits.slots, max(limits.least_slots, len(requests)))
+    self._slots = -(-slots // parts) * parts
+    self._schedule = Schedule(requests, self._slots, parts)
+    longest = max(len(r.tokens) + r.max_new_tokens for r in requests)
+    self._columns = bucket(max(longest, LEAST_COLUMNS))
+    self._script = put(engine.script, engine.layout.replicated)
+    self._remaining = len(requests)
+    self._written: dict[int, list[Completion]] = {}
+    self._last = np.zeros(self._slots, int)
+    self._prompts: KVCache | None = None
+    self._state = slots_lib.idle_slots(
+      cfg=engine.cfg,
+      slots=self._slots,
+      columns=self._columns,
+      stacked=stacked(),
+      layout=engine.layout,
+    )
+
+  def rounds(self) -> Iterator[Round]:
+    while not self._schedule.done:
+      self._refill()
+      yield self._collect(fetch(self._decode()))
+
+  def _refill(self) -> None:
+    """Admits requests until no slot is idle or none is waiting."""
+    while self._schedule.idle and self._schedule.waiting:
+      tokens = self._schedule.prompts()
+      if tokens is not None:
+        self._prefill(tokens)
+      self._admit(self._schedule.admissions())
+
+  def _prefill(self, tokens: np.ndarray) -> None:
+    engine = self._engine
+    self._prompts = slots_lib.prefill(
+      engine.params,
+      put(tokens, engine.layout.named("batch")),
+      cfg=engine.cfg,
+      stacked=stacked(),
+      layout=engine.layout,
+    )
+
+  def _admit(self, admitted: list[Admitted]) -> None:
+    assert self._prompts is not None
+    layout, requests = self._engine.layout, self._schedule.requests
+    for slot, _, number in admitted:
+      self._last[slot] = len(requests[number].tokens) - 1
+      self._written[number] = []
+    self._state = slots_lib.admit(
+      self._state,
+      self._prompts,
+      put(
+        slots_lib.admission(admitted, requests, self._slots), layout.replicated
+      ),
+      self._key,
+      layout=layout,
+    )
+
+  def _decode(self) -> decode.Chunk:
+    engine, limits = self._engine, self._engine.limits
+    schedule = self._schedule
+    most_idle = self._slots
+    if schedule.waiting:
+      most_idle = min(self._slots, schedule.idle + limits.refill)
+    busy = [number is not None for number in schedule.open]
+    farthest = int(self._last[busy].max()) + 1
+    live = min(self._columns, bucket(max(farthest, limits.least_live)))
+    self._state, chunk = decode.decode(
+      engine.params,
+      self._state,
+      self._script,
+      put(np.array(most_idle, np.int32), engine.layout.replicated),
+      cfg=engine.cfg,
+      kept=engine.kept,
+      live=live,
+      columns=limits.columns,
+      layout=engine.layout,
+    )
+    return chunk
+
+  def _collect(self, chunk: decode.Chunk) -> Round:
+    """Takes what the slots wrote to their requests."""
+    written, finished, halted = {}, {}, []
+    for slot, number in enumerate(self._schedule.open):
+      if number is None:
+        continue
+      self._check_sane(chunk, slot, number)
+      part = _part(chunk, slot)
+      written[number] = part.tokens
+      self._written[number].append(part)
+      self._last[slot] += len(part.tokens)
+      whole = self._halted(number)
+      if whole is not None and not chunk.idle[slot]:
+        halted.append(Admitted(slot, 0, number))
+      if whole is None and chunk.idle[slot]:
+        whole = joined(self._written[number])
+      if whole is not None:
+        finished[number] = whole
+        self._schedule.open[slot] = None
+        del self._written[number]
+    if halted:
+      self._stop(halted)
+    self._remaining -= len(finished)
+    steps = int(chunk.count.max())
+    busy = float(chunk.count.sum()) / max(1, steps * self._slots)
+    return Round(written, finished, steps, busy, self._remaining)
+
+  def _halted(self, number: int) -> Completion | None:
+    """What counts of a request that what it wrote has ended."""
+    halt = self._engine.halt
+    if halt is None:
+      return None
+    parts = self._written[number]
+    whole = joined(parts)
+    length = halt(whole.tokens, len(parts[-1].tokens))
+    if length is None:
+      return None
+    return Completion(
+      whole.tokens[:length],
+      whole.logprobs[:length],
+      whole.forced[:length],
+      stopped=True,
+    )
+
+  def _stop(self, halted: list[Admitted]) -> None:
+    """Makes slots idle: an admission without room, and without a prompt."""
+    table = slots_lib.admission(halted, self._schedule.requests, self._slots)
+    table = dataclasses.replace(
+      table, count=np.zeros_like(table.count), room=np.zeros_like(table.room)
+    )
+    assert self._prompts is not None
+    layout = self._engine.layout
+    self._state = slots_lib.admit(
+      self._state,
+      self._prompts,
+      put(table, layout.replicated),
+      self._key,
+      layout=layout,
+    )
+
+  def _check_sane(self, chunk: decode.Chunk, slot: int, number: int) -> None:
+    if not chunk.broken[slot]:
+      return
+    request = self._schedule.requests[number]
+    before = sum(len(part.tokens) for part in self._written[number])
+    raise ValueError(
+      f"request {number} (prompt {request.prompt_id}, sample "
+      f"{request.sample_id}): the logits of its token "
+      f"{before + int(chunk.count[slot])} are not finite, or leave no token "
+      "to draw; look at the weights, and at what is banned"
+    )
+
+
+def _part(chunk: decode.Chunk, slot: int) -> Completion:
+  """What a slot wrote in one round."""
+  count = chunk.count[slot]
+  return Completion(
+    chunk.tokens[slot, :count],
+    chunk.logprobs[slot, :count],
+    chunk.forced[slot, :count],
+    stopped=bool(chunk.ended[slot]),
+  )

@@ -24,6 +24,7 @@ from rrm_jax.analysis.summary import readable
 from rrm_jax.data import public_sets
 from rrm_jax.judge import Judge
 from rrm_jax.metrics import Progress
+from rrm_jax.prompts import numbered
 from rrm_jax.records import Comparison, Judgement
 from rrm_jax.sampling.completions import Throughput
 from rrm_jax.sampling.engine import prepared
@@ -73,14 +74,14 @@ def _judgements(
 ) -> list[Judgement]:
   """Judges, writing each batch down before the next is begun."""
   known = {comparison.uid: comparison for comparison in comparisons}
-  prompts = judge.prompts(comparisons, cfg.order)
+  asked = numbered(judge.prompts(comparisons, cfg.order), cfg.samples)
   made: list[Judgement] = []
   speed = Throughput()
   with (
     path.open("w", encoding="utf-8") as file,
-    Progress("judging", len(prompts) * cfg.samples) as progress,
+    Progress("judging", len(asked)) as progress,
   ):
-    for batch, one in judge.batches(prompts, cfg.samples):
+    for batch, one in judge.batches(asked):
       for judgement in batch:
         row = _row(judgement, known[judgement.uid])
         file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -13,6 +13,7 @@ from rrm_jax.ops import filters
 from rrm_jax.prompts import Prompt, numbered, prompt, script, stop_at, wanted
 from rrm_jax.records import Comparison, Finish, Judgement
 from rrm_jax.sampling import engine
+from rrm_jax.sampling.completions import Completion, Round
 from rrm_jax.sharding import Layout, key
 from rrm_jax.text import templates, verdict
 from rrm_jax.text.tokenizer import Tokenizer
@@ -24,7 +25,7 @@ _LIMITS = config.Engine()
 
 def read(
   asked: Sequence[tuple[Prompt, int]],
-  completions: Sequence[engine.Completion],
+  completions: Sequence[Completion],
   tokenizer: Tokenizer,
   template: config.Template,
 ) -> list[Judgement]:
@@ -42,7 +43,7 @@ def _judgement(
   item: Prompt,
   sample_id: int,
   text: str,
-  completion: engine.Completion,
+  completion: Completion,
   tokenizer: Tokenizer,
   template: config.Template,
 ) -> Judgement:
@@ -101,10 +102,9 @@ class Judge:
       samples: Votes; their numbers are 0 to samples - 1.
       order: The data's, one by a stable hash of the uid, or both.
     """
-    prompts = self.prompts(comparisons, order)
-    asked = numbered(prompts, samples)
-    done: dict[int, engine.Completion] = {}
-    for one in self.rounds(prompts, samples):
+    asked = numbered(self.prompts(comparisons, order), samples)
+    done: dict[int, Completion] = {}
+    for one in self.rounds(asked):
       done |= one.finished
     completions = [done[number] for number in range(len(asked))]
     return read(asked, completions, self.tokenizer, self.template)
@@ -120,11 +120,14 @@ class Judge:
     ]
 
   def batches(
-    self, prompts: Sequence[Prompt], samples: int
-  ) -> Iterator[tuple[list[Judgement], engine.Round]]:
-    """Judgements as they are made, with the round that made them."""
-    asked = numbered(prompts, samples)
-    for one in self.rounds(prompts, samples):
+    self, asked: Sequence[tuple[Prompt, int]]
+  ) -> Iterator[tuple[list[Judgement], Round]]:
+    """Judgements as they are made, with the round that made them.
+
+    Args:
+      asked: Prompts, each with the number of the sample that is wanted.
+    """
+    for one in self.rounds(asked):
       numbers = sorted(one.finished)
       made = read(
         [asked[number] for number in numbers],
@@ -134,9 +137,7 @@ class Judge:
       )
       yield made, one
 
-  def rounds(
-    self, prompts: Sequence[Prompt], samples: int
-  ) -> Iterator[engine.Round]:
+  def rounds(self, asked: Sequence[tuple[Prompt, int]]) -> Iterator[Round]:
     """What the engine writes, round by round; see `engine.Engine.rounds`."""
     forced = script(self.tokenizer, self.template)
     sampler = engine.Engine(
@@ -149,7 +150,7 @@ class Judge:
       halt=stop_at(self.tokenizer, self.sampling.stop),
     )
     return sampler.rounds(
-      wanted(prompts, samples, self.sampling, forced),
+      wanted(asked, self.sampling, forced),
       key(self.seed, self.layout),
     )
 

@@ -104,12 +104,11 @@ def thinking_limit(sampling: config.Sampling, forced: budget.Script) -> int:
 
 
 def wanted(
-  prompts: Sequence[Prompt],
-  samples: int,
+  asked: Sequence[tuple[Prompt, int]],
   sampling: config.Sampling,
   forced: budget.Script,
 ) -> list[engine.Request]:
-  """What the engine is asked for: G samples of each prompt, adjacent.
+  """What the engine is asked for: prompts, each with a sample's number.
 
   Raises:
     ValueError: see `thinking_limit`.
@@ -125,8 +124,7 @@ def wanted(
       thinking_budget=limit,
       answer_budget=budget.UNLIMITED if answer < 0 else answer,
     )
-    for item in prompts
-    for sample_id in range(samples)
+    for item, sample_id in asked
   ]
 
 

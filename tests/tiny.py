@@ -186,7 +186,7 @@ def sample(
   requests = asked(prompts, samples, sampling.max_new_tokens, limit)
   completions = run(requests, sharding.key(seed, run.layout))
   columns = prompts.tokens.shape[1] + sampling.max_new_tokens
-  return rollout(requests, completions, columns)
+  return rollout([r.tokens for r in requests], completions, columns)
 
 
 def completion(rollout: Rollout, row: int) -> np.ndarray:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from rrm_jax.batches import Rollout
-from rrm_jax.sampling.schedule import Request
 
 
 class Completion(NamedTuple):
@@ -79,34 +78,33 @@ def joined(parts: list[Completion]) -> Completion:
 
 
 def rollout(
-  requests: Sequence[Request],
+  prompts: Sequence[Sequence[int]],
   completions: Sequence[Completion],
   columns: int,
 ) -> Rollout:
   """Completions as arrays on the host, for a learner.
 
   Args:
-    requests: N of them.
+    prompts: Tokens of N prompts.
     completions: Theirs.
     columns: T, at least the longest row.
   """
-  rows = len(requests)
+  rows = len(prompts)
   out = Rollout(
     tokens=np.zeros((rows, columns), np.int32),
-    prompt_length=np.array([len(r.tokens) for r in requests], np.int32),
+    prompt_length=np.array(list(map(len, prompts)), np.int32),
     length=np.zeros(rows, np.int32),
     logprobs=np.zeros((rows, columns), np.float32),
     sampled=np.zeros((rows, columns), bool),
     forced=np.zeros((rows, columns), bool),
     stopped=np.array([c.stopped for c in completions], bool),
   )
-  for i, (request, completion) in enumerate(
-    zip(requests, completions, strict=True)
+  for i, (prompt, completion) in enumerate(
+    zip(prompts, completions, strict=True)
   ):
-    start, end = len(request.tokens), len(request.tokens)
-    end += len(completion.tokens)
+    start, end = len(prompt), len(prompt) + len(completion.tokens)
     out.length[i] = end
-    out.tokens[i, :start] = request.tokens
+    out.tokens[i, :start] = prompt
     out.tokens[i, start:end] = completion.tokens
     out.logprobs[i, start:end] = completion.logprobs
     out.forced[i, start:end] = completion.forced

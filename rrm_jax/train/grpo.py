@@ -47,14 +47,11 @@ def step(
       prompt(c, False, run.tokenizer, stage.template) for c in comparisons
     ]
   with run.timer("sample"):
-    asked: list[engine.Request] = _asked(run, stage, prompts)
+    asked: list[tuple[Prompt, int]] = numbered(prompts, stage.samples)
     completions: list[Completion] = _sample(run, stage, state, asked, index)
   with run.timer("reward"):
     judgements: list[Judgement] = read(
-      numbered(prompts, stage.samples),
-      completions,
-      run.tokenizer,
-      stage.template,
+      asked, completions, run.tokenizer, stage.template
     )
     rewards: np.ndarray = _rewards(judgements, comparisons, stage.samples)
   with run.timer("learn"):
@@ -83,39 +80,35 @@ def _comparisons(run: Run, stage: config.Grpo, index: int) -> list[Comparison]:
   return comparisons
 
 
-def _asked(
-  run: Run, stage: config.Grpo, prompts: list[Prompt]
-) -> list[engine.Request]:
-  forced = script(run.tokenizer, stage.template)
-  return wanted(prompts, stage.samples, stage.sampling, forced)
-
-
 def _sample(
   run: Run,
   stage: config.Grpo,
   state: TrainState,
-  asked: list[engine.Request],
+  asked: list[tuple[Prompt, int]],
   index: int,
 ) -> list[Completion]:
+  forced = script(run.tokenizer, stage.template)
   sampler = engine.Engine(
     params=engine.prepared(state.params, cfg=run.model, layout=run.layout),
     cfg=run.model,
     kept=filters.of(stage.sampling),
-    script=script(run.tokenizer, stage.template),
+    script=forced,
     layout=run.layout,
     limits=run.limits,
     halt=stop_at(run.tokenizer, stage.sampling.stop),
   )
-  return sampler(asked, sharding.key(run.seed, run.layout, index))
+  requests = wanted(asked, stage.sampling, forced)
+  return sampler(requests, sharding.key(run.seed, run.layout, index))
 
 
 def _rows(
   stage: config.Grpo,
-  asked: list[engine.Request],
+  asked: list[tuple[Prompt, int]],
   completions: list[Completion],
 ) -> Rollout:
-  columns = bucket(max(len(item.tokens) for item in asked))
-  return rollout(asked, completions, columns + stage.sampling.max_new_tokens)
+  read = [prompt.tokens for prompt, _ in asked]
+  columns = bucket(max(map(len, read))) + stage.sampling.max_new_tokens
+  return rollout(read, completions, columns)
 
 
 def _rewards(

@@ -164,3 +164,28 @@ def test_one_process_speaks_for_itself():
   sharding.initialize("", 1, 0)  # with no coordinator, nothing to join
   assert sharding.is_lead()
   assert sharding.any_process(True) and not sharding.any_process(False)
+
+
+def test_each_slice_is_read_once():
+  over = tiny.layout(2, 2, 2)
+  whole = np.arange(48, dtype=np.float32).reshape(4, 12)
+  asked = []
+
+  def read(index):
+    asked.append(whole[index].shape)
+    return whole[index]
+
+  with jax.transfer_guard("disallow"):
+    there = sharding.put_slices((4, 12), over.named("embed", "mlp"), read)
+  assert asked == [(2, 6)] * 4  # eight devices hold them
+  np.testing.assert_array_equal(sharding.fetch(there), whole)
+  assert there.sharding == over.named("embed", "mlp")
+  asked.clear()
+  sharding.put_slices((4, 12), over.replicated, read)
+  assert asked == [(4, 12)]
+
+
+def test_put_on_a_device_without_a_mesh():
+  one = jax.sharding.SingleDeviceSharding(jax.devices()[3])
+  there = sharding.put([np.int32(7), np.ones(3)], one)
+  assert [x.devices() for x in there] == [{jax.devices()[3]}] * 2

@@ -249,11 +249,12 @@ def _arrays(
   """Their tensors on the host, one by one, in the order of `places`."""
   leaves, shapes = flat(params), flat(qwen2.abstract(cfg))
   for name in leaves | shapes:
-    ours, wanted = leaves.get(name), shapes.get(name)
-    if ours is None or wanted is None or ours.shape != wanted.shape:
+    ours, wanted = (
+      x[name].shape if name in x else "missing" for x in (leaves, shapes)
+    )
+    if ours != wanted:
       raise ValueError(
-        f"parameter {name} is {ours and ours.shape}, the model's is "
-        f"{wanted and wanted.shape}; the config is another model's"
+        f"parameter {name} is {ours}, in the config's model it is {wanted}"
       )
   return _fetched(leaves, cfg, dtype)
 
@@ -277,6 +278,7 @@ def _fetched(
     ahead = begin(i + 1)  # made while this one is written
     _check_finite(host, name, str(leaves[kind.ours].dtype))
     yield host.reshape(kind.stored)
+    del host  # before the next one is fetched
 
 
 def _check_finite(array: np.ndarray, name: str, dtype: str) -> None:

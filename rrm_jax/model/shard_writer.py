@@ -61,6 +61,7 @@ def write(
           assert array.dtype == jnp.dtype(dtype), (name, array.dtype)
           _put(f, np.ascontiguousarray(array).reshape(-1).view(np.uint8))
           done += array.nbytes
+          del array  # before the next one is made
           if progress is not None:
             progress(done)
         os.fsync(f.fileno())

@@ -168,7 +168,7 @@ def test_an_uneven_cut_is_an_error_before_anything_is_read(tmp_path):
 
 
 def test_programs_do_not_grow_with_the_layers(tmp_path):
-  cfg = tiny.variant(num_layers=5, vocab_size=80, mlp_dim=56)
+  cfg = tiny.variant(num_layers=5, vocab_size=80, embed_dim=40)
   hf_folders.make(tmp_path / "a", cfg)
   before = len(COMPILED)
   params = hf.load(tmp_path / "a", cfg, tiny.layout())

@@ -14,7 +14,10 @@ from jaxtyping import Array, Float, Int
 
 from rrm_jax import config
 
-DROPPED = -1e30
+# Not a large number: divided by the temperature and subtracted from its own
+# maximum in one fused step, that would leave its rounding error to be
+# exponentiated.
+DROPPED = -jnp.inf
 # Halvings of the threshold search; 2^-30 of the range is under f32's grain.
 BISECTIONS = 30
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from rrm_jax.ops.filters import UNFILTERED, Filters, filtered
+from rrm_jax.ops.filters import DROPPED, UNFILTERED, Filters, filtered
 
 # The bytes that one chunk of f32 logits may take.
 CHUNK_BYTES = 64 * 2**20
@@ -89,7 +89,8 @@ def _forward(
     table = logits - norm[:, None]
     picked = jnp.take_along_axis(table, t[:, None], axis=-1)[:, 0]
     # Of log-probabilities: from logits it is a small difference of large sums.
-    entropy = -jnp.sum(jnp.exp(table) * table, axis=-1)
+    kept = jnp.where(table > DROPPED, table, 0.0)
+    entropy = -jnp.sum(jnp.exp(table) * kept, axis=-1)
     return None, (picked, entropy, norm)
 
   _, (out, entropy, norm) = jax.lax.scan(chunk, None, (hidden, targets))

@@ -149,7 +149,6 @@ def _step(
   with jax.named_scope("draw"):
     logits = budget.restricted(script, thought, written, logits)
     highest = jnp.max(logits, axis=-1)
-    sane = jnp.isfinite(highest) & (highest > filters.DROPPED / 2)
     logits = filters.filtered(logits, kept)
     keys = jax.random.wrap_key_data(slots.key)
     keys = jax.vmap(jax.random.fold_in)(keys, slots.last + 1)
@@ -171,7 +170,7 @@ def _step(
     forced=put(chunk.forced, forced),
     ended=chunk.ended | ended,
     idle=slots.stopped | ended | full,
-    broken=chunk.broken | (active & ~sane),
+    broken=chunk.broken | (active & ~jnp.isfinite(highest)),
   )
   slots = dataclasses.replace(
     slots,

@@ -26,7 +26,7 @@ def inputs(num, seed=0, vocab=VOCAB):
 def plain(hidden, unembedding, targets, filters):
   table = jax.nn.log_softmax(filtered(hidden @ unembedding, filters), axis=-1)
   picked = jnp.take_along_axis(table, targets[:, None], axis=1)[:, 0]
-  return picked, -jnp.sum(jnp.exp(table) * table, axis=-1)
+  return picked, -jnp.sum(jnp.exp(table) * jnp.maximum(table, -1e9), axis=-1)
 
 
 def gradients(function, hidden, unembedding, targets, weights, filters):

@@ -162,15 +162,20 @@ def test_the_greedy_choice_is_the_likelier_of_the_two(judge):
   assert len(seen) == 2  # else a constant would pass
 
 
-def test_the_choice_has_the_probability_of_the_two(prompts):
+@pytest.mark.parametrize("temperature", [1.0, 0.6, 1.7])
+def test_the_choice_has_the_probability_of_the_two(prompts, temperature):
   """400 samples of one prompt at budget 0 against softmax of two logits."""
   one = tiny.take(prompts, [1])
   count = 400
   rollout = sample(
-    one, samples=count, sampling=SAMPLING, limit=0, weights=PARAMS
+    one,
+    samples=count,
+    sampling=dataclasses.replace(SAMPLING, temperature=temperature),
+    limit=0,
+    weights=PARAMS,
   )
   logits, _ = choice_logits(rollout, 0, 0)
-  share = 1 / (1 + np.exp(logits[1] - logits[0]))
+  share = 1 / (1 + np.exp((logits[1] - logits[0]) / temperature))
   place = rollout.prompt_length[0] + PLACE
   found = np.mean(rollout.tokens[:, place] == tiny.CHOICES[0])
   assert set(rollout.tokens[:, place]) <= set(tiny.CHOICES)

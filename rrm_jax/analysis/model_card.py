@@ -222,13 +222,6 @@ def _use(template: config.Template) -> list[str]:
     switch="" if template.thinking else "\n  thinking=False,",
     room=8_192 if template.thinking else 16,
   )
-  notes = []
-  if template != config.Template():
-    notes.append(
-      "It was not asked by the default template: give `--config` a copy of "
-      "`configs/evaluate.py` whose `template` is "
-      f"`{config.to_mapping(template)}`."
-    )
   return [
     "With transformers, and the prompt of its training:",
     code,
@@ -239,7 +232,7 @@ def _use(template: config.Template) -> list[str]:
     "With rrm_jax, which judges whole files, in both orders:",
     "```\npython -m launch.evaluate --model=FOLDER --data=pairs.jsonl "
     "--output=judged\n```",
-    *notes,
+    "`judge.json` tells it how this judge is asked.",
   ]
 
 

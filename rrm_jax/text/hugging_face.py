@@ -219,7 +219,7 @@ class HuggingFace:
     assert match is not None
     if match.end() < len(text):
       raise ValueError(
-        f"no token begins at position {match.end()} of {text!r}: "
+        f"no token begins at position {match.end()} of {text!r:.80}: "
         f"{text[match.end() : match.end() + 12]!r}; spaces are part of the "
         'tokens, as in " +3"'
       )

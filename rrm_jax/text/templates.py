@@ -9,6 +9,7 @@ this project's own; `config.Template.file` replaces it.
 import dataclasses
 import functools
 import hashlib
+import json
 import re
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,8 @@ from typing import Literal
 from rrm_jax import config, records
 from rrm_jax.text import tokenizer as tokenizer_lib
 
+# In a folder of exported weights: how their judge is asked.
+_JUDGE_FILE, _WORDS_FILE = "judge.json", "judge_template.txt"
 _SEPARATOR = "=== user ==="
 _PLACEHOLDERS = ("query", "response_1", "response_2")
 
@@ -164,6 +167,35 @@ def wording(template: config.Template) -> Wording:
   if template.file:
     return _read(template.file)
   return _built_in(template.name, template.thinking)
+
+
+def save(folder: Path, template: config.Template) -> None:
+  """Writes down beside exported weights how their judge is asked."""
+  told = config.to_mapping(template)
+  if template.file:
+    words = Path(template.file).read_text(encoding="utf-8-sig")
+    (folder / _WORDS_FILE).write_text(words, encoding="utf-8")
+    told["file"] = _WORDS_FILE
+  text = json.dumps({"template": told}, indent=2) + "\n"
+  (folder / _JUDGE_FILE).write_text(text, encoding="utf-8")
+
+
+def saved(folder: Path) -> config.Template | None:
+  """What `save` wrote, None if it did not.
+
+  Raises:
+    ValueError: the file is no JSON, or holds no template.
+  """
+  path = folder / _JUDGE_FILE
+  if not path.is_file():
+    return None
+  try:
+    told = dict(json.loads(path.read_text(encoding="utf-8"))["template"])
+  except (ValueError, KeyError, TypeError) as error:
+    raise ValueError(f"{path} holds no template: {error}") from error
+  if told.get("file"):
+    told["file"] = str(folder / told["file"])
+  return config.from_mapping(config.Template, told, str(path))
 
 
 def closing(template: config.Template) -> Closing:

@@ -58,7 +58,7 @@ def export(
   Args:
     source: A workdir.
     output: The folder to make: weights, config.json, generation_config.json,
-      the tokenizer with its chat template, and README.md.
+      the tokenizer with its chat template, judge.json, and README.md.
     role: Which weights, "" for those that the workdir stands for.
     dtype: Of the tensors. By default as they were saved; but bfloat16 for the
       f32 masters of a model that computes in it.
@@ -70,8 +70,8 @@ def export(
     Bytes of all tensors.
 
   Raises:
-    ValueError: there are no such weights, `output` is not empty, or what was
-      read back is not what was to be written.
+    ValueError: there are no such weights, `output` is not empty, others could
+      not read the tokenizer, or what was read back is not what was written.
   """
   job = workdir.read_config(source)
   role = role or loading.role_of(job)
@@ -131,7 +131,15 @@ def _write_words(
   """Everything but the weights."""
   tokenizer = judge.tokenizer
   bos = tokenizer.backend.id_of(tokenizer.bos) if tokenizer.bos else None
+  if not tokenizer.portable:
+    raise ValueError(
+      "a sentencepiece tokenizer beside a Qwen2 config.json is read as another "
+      "by transformers' AutoTokenizer, silently; convert it to tokenizer.json, "
+      "check that its ids are the same, and name that folder as the job's "
+      "tokenizer"
+    )
   tokenizer.save(folder)
+  templates.save(folder, judge.template)
   shape = hf_config.to_hf_config(
     judge.cfg, dtype, eos=tokenizer.stop_ids[0], pad=tokenizer.pad_id, bos=bos
   )
@@ -166,7 +174,13 @@ def _verify_words(judge: _Judge, folder: Path) -> None:
     raise ValueError(
       f"{folder / 'config.json'} reads back as {found}, not {judge.cfg}"
     )
-  check_tokenizer(judge.tokenizer, tokenizers.load(str(folder)), judge.template)
+  asked = templates.saved(folder)
+  assert asked is not None
+  as_it_was = dataclasses.replace(asked, file=judge.template.file)
+  words = templates.wording(asked), templates.wording(judge.template)
+  if as_it_was != judge.template or words[0] != words[1]:
+    raise ValueError(f"{folder}: the template reads back as {asked}")
+  check_tokenizer(judge.tokenizer, tokenizers.load(str(folder)), asked)
 
 
 def check_tokenizer(

@@ -22,6 +22,7 @@ from rrm_jax.prompts import prompt
 from rrm_jax.records import Comparison
 from rrm_jax.rl import learner
 from rrm_jax.sharding import Layout, key
+from rrm_jax.text import templates
 from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.text.tokenizer import Tokenizer
 from rrm_jax.train import pretrained
@@ -210,7 +211,8 @@ def model(
     cfg = hf_config.read(folder, compute_dtype)
     tokenizer = pretrained.tokenizer(folder, cfg)
     params = pretrained.params(folder, cfg, layout, compute_dtype)
-    return Model(cfg, params, tokenizer, config.Template())
+    template = templates.saved(folder) or config.Template()
+    return Model(cfg, params, tokenizer, template)
   job = workdir.read_config(folder)
   cfg = job.model
   if compute_dtype != "auto":

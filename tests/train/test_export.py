@@ -48,6 +48,7 @@ def test_back_as_it_was(trained, exported):
   here = loading.model(trained, tiny.layout())
   params_equal(here.params, there.params)
   assert here.cfg == there.cfg
+  assert here.template == there.template != config.Template()
 
 
 def test_all_files_are_there(exported):

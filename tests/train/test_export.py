@@ -11,6 +11,7 @@ import pytest
 from rrm_jax import config, workdir
 from rrm_jax.judge import Judge
 from rrm_jax.model import hf, hf_config
+from rrm_jax.sampling.engine import prepared
 from rrm_jax.text import templates
 from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.train import export, importing, loading
@@ -71,9 +72,10 @@ def test_transformers_says_the_same(trained, exported):
   assert peer.dtype == torch.float32
   model = loading.model(trained, tiny.layout(), compute_dtype="float32")
   sampling = config.Sampling(max_new_tokens=12, temperature=0.0)
+  layout = tiny.layout()
   judge = Judge(
-    model.params, model.cfg, model.tokenizer, model.template, sampling,
-    tiny.layout(),
+    prepared(model.params, cfg=model.cfg, layout=layout),
+    model.cfg, model.tokenizer, model.template, sampling, layout,
   )  # fmt: skip
   values = small_job.mapping() | {"order": ["warm_start"]}
   with small_job.opened(trained.parent / "other", values) as job:

@@ -60,7 +60,10 @@ def test_memory_beyond_what_is_held_is_a_tensor_or_two(tmp_path):
   [found] = finish([start("memory", tmp_path / "a", tmp_path)])
   largest = 4 * max(map(math.prod, shapes.values()))
   assert found["held"] > 6 * largest  # so that the bounds can fail
-  bound = 3 * largest + 50_000_000  # compiled programs are memory, too
+  # On a CPU the devices' memory is the host's as well: while one tensor lies
+  # there as it came and transposed, the next is read and copied. Compiled
+  # programs are memory, too.
+  bound = 4 * largest + 50_000_000
   assert found["loading"] < bound, (found, bound)
   assert found["saving"] < bound, (found, bound)
 

@@ -54,6 +54,7 @@ def _judge(cfg: config.Evaluate, folder: Path, weights: str) -> Judge:
   """
   layout = sharding.layout(cfg.mesh)
   model = loading.model(folder, layout, weights, cfg.compute_dtype)
+  layout = sharding.decode_layout(layout, cfg.engine.weights, model.cfg)
   return Judge(
     prepared(model.params, cfg=model.cfg, layout=layout),
     model.cfg,

@@ -146,6 +146,12 @@ class Sampling:
       )
 
 
+# How the keys and values of what has been read are held.
+Stored = Literal["compute", "int8"]
+# Where the rollout copy of the weights lies; see `sharding.decode_layout`.
+Weights = Literal["training", "replicated", "tensor"]
+
+
 @dataclasses.dataclass(frozen=True)
 class Engine:
   """Continuous batching: how many slots, and when they are refilled.
@@ -157,6 +163,13 @@ class Engine:
     least_slots: Fewer requests still take this many slots: with fewer rows
       CPUs take another matrix product, which rounds otherwise.
     least_live: The shortest length of cache that is attended to.
+    kv_cache: Keys and values in the compute dtype, or int8 with a scale per
+      token and head: about half of bf16's memory, for logprobs that differ
+      from the learner's by some thousandths; see `model/kv_cache.py`.
+    weights: Where the sampler's copy of the weights lies. "training": as in
+      training, gathered over fsdp while decoding. "replicated": whole on every
+      data and fsdp part, cut over tensor; fastest while a copy fits. "tensor":
+      cut over fsdp and tensor together; see `sharding.decode_layout`.
   """
 
   slots: int = 256
@@ -164,6 +177,8 @@ class Engine:
   columns: int = 64
   least_slots: int = 8
   least_live: int = 64
+  kv_cache: Stored = "compute"
+  weights: Weights = "replicated"
 
 
 @dataclasses.dataclass(frozen=True)

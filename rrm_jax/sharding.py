@@ -8,7 +8,7 @@ model), so the only traffic between hosts is what XLA's collectives make.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -117,14 +117,20 @@ class Layout:
     return math.prod(self.mesh.shape[name] for name in names)
 
 
-def layout(cfg: config.Mesh) -> Layout:
-  """The mesh that a config asks for, over all devices of all processes.
+def layout(
+  cfg: config.Mesh, devices: Sequence[jax.Device] | None = None
+) -> Layout:
+  """The mesh that a config asks for.
+
+  Args:
+    cfg: Its axes.
+    devices: By default all devices of all processes.
 
   Raises:
     ValueError: the axes do not multiply to the number of devices.
   """
   sizes = [cfg.data, cfg.fsdp, cfg.tensor]
-  count = jax.device_count()
+  count = jax.device_count() if devices is None else len(devices)
   if sizes.count(-1) > 1:
     raise ValueError(f"mesh {cfg}: at most one axis may be -1")
   if any(size < 1 and size != -1 for size in sizes):
@@ -141,9 +147,63 @@ def layout(cfg: config.Mesh) -> Layout:
   # to choose what is not said.
   return Layout(
     jax.make_mesh(
-      tuple(sizes), MESH_AXES, axis_types=(AxisType.Auto,) * len(sizes)
+      tuple(sizes),
+      MESH_AXES,
+      axis_types=(AxisType.Auto,) * len(sizes),
+      devices=devices,
     )
   )
+
+
+def decode_layout(
+  trained: Layout, weights: config.Weights, cfg: config.Model
+) -> Layout:
+  """How sampling cuts arrays over the devices that training cuts them over.
+
+  Args:
+    trained: The layout of training.
+    weights: "training" keeps its rules: the embed axis is cut over fsdp, so
+      weights are gathered while decoding. "replicated" holds them whole on
+      every data and fsdp part, cut over tensor as before: nothing is gathered.
+      "tensor" cuts heads, KV heads, mlp and vocab over fsdp and tensor
+      together, rows over data alone: each device reads its share of weights,
+      and sums cross devices twice a layer. Where fsdp is more than the model
+      divides into, as much of it as does; the rest joins data.
+    cfg: The model's shape.
+
+  Raises:
+    ValueError: "tensor" cannot cut the model over any of fsdp.
+  """
+  if weights == "training":
+    return trained
+  rules = dataclasses.replace(trained.rules, embed=None)
+  if weights == "replicated":
+    return Layout(trained.mesh, rules)
+  both = ("fsdp", "tensor")
+  rules = dataclasses.replace(
+    rules, batch="data", heads=both, kv_heads=both, mlp=both, vocab=both
+  )
+  return Layout(_regrouped(trained.mesh, cfg), rules)
+
+
+def _regrouped(mesh: jax.sharding.Mesh, cfg: config.Model) -> jax.sharding.Mesh:
+  """The same devices, with no more of fsdp than the model divides into."""
+  sizes = {"heads": cfg.num_heads, "kv_heads": cfg.num_kv_heads}
+  sizes |= {"mlp": cfg.mlp_dim, "vocab": cfg.vocab_size}
+  data, fsdp, tensor = (mesh.shape[axis] for axis in MESH_AXES)
+  common = math.gcd(*sizes.values())
+  cut = [
+    n for n in range(1, fsdp + 1) if fsdp % n == common % (n * tensor) == 0
+  ]
+  if not cut or cut[-1] == 1 < fsdp:
+    shown = ", ".join(f"{axis}={size}" for axis, size in sizes.items())
+    raise ValueError(
+      f"engine.weights='tensor' cuts {shown} over fsdp={fsdp} and tensor="
+      f"{tensor}, but the parts they all divide into are the divisors of "
+      f"{common}; choose another mesh, or engine.weights='replicated'"
+    )
+  devices = mesh.devices.reshape(data * fsdp // cut[-1], cut[-1], tensor)
+  return jax.sharding.Mesh(devices, MESH_AXES, axis_types=(AxisType.Auto,) * 3)
 
 
 def put(tree: PyTree, shardings: PyTree) -> PyTree:
@@ -191,14 +251,14 @@ def fetch(tree: PyTree) -> PyTree:
   if jax.process_count() == 1:
     return jax.device_get(tree)
   if all(x.is_fully_replicated for x in jax.tree.leaves(tree)):
-    return jax.tree.map(lambda x: np.asarray(x.addressable_data(0)), tree)
+    return jax.tree.map(lambda x: jax.device_get(x.addressable_data(0)), tree)
   mesh = jax.tree.leaves(tree)[0].sharding.mesh
   # One program for the whole tree, begun when its arrays are there: programs
   # side by side may meet their collectives in another order elsewhere.
   whole = _gather(NamedSharding(mesh, PartitionSpec()))(
     jax.block_until_ready(tree)
   )
-  return jax.tree.map(lambda x: np.asarray(x.addressable_data(0)), whole)
+  return jax.tree.map(lambda x: jax.device_get(x.addressable_data(0)), whole)
 
 
 @functools.cache

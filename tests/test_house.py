@@ -55,6 +55,7 @@ DOORS = {
   "transformers": (
     "rrm_jax/text/hugging_face.py",
     "tools/check_parity/peer.py",
+    "tools/benchmark/contestants/",
   ),
   "tokenizers": (
     "rrm_jax/text/hugging_face.py",
@@ -70,7 +71,8 @@ DOORS = {
   "evalica": ("rrm_jax/tournament/ratings.py",),
   "tensorboardX": ("rrm_jax/metrics.py",),
   "tensorflow": (),
-  "torch": ("tools/check_parity/peer.py",),
+  "torch": ("tools/check_parity/peer.py", "tools/benchmark/contestants/"),
+  "tunix": ("tools/benchmark/contestants/",),
 }
 
 NO_NAMES = {"utils", "util", "common", "helpers", "base", "core", "manager"}
@@ -206,6 +208,8 @@ def test_the_house_keeps_its_rules(rule):
     (library_faults, "rrm_jax/judge.py", "from absl import flags"),
     (library_faults, "rrm_jax/judge.py", "import grain"),
     (library_faults, "rrm_jax/model/hf.py", "import torch"),
+    (library_faults, "tools/benchmark/race.py", "import transformers"),
+    (library_faults, "tools/measuring.py", "from tunix.generate import x"),
     (library_faults, "rrm_jax/data/readers.py", "import tensorflow as tf"),
     (library_faults, "rrm_jax/text/reward.py", "import jax.numpy as jnp"),
     (library_faults, "rrm_jax/analysis/a.py", "import optax"),

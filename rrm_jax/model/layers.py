@@ -3,6 +3,7 @@
 Letters: B rows, T tokens, S keys, D width, H heads, K KV heads.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import cast
@@ -79,6 +80,7 @@ class Attention(nn.Module):
   """Grouped-query attention with rotary positions and biased q, k, v."""
 
   cfg: config.Model
+  layout: Layout | None = None
 
   @nn.compact
   def __call__(
@@ -97,16 +99,30 @@ class Attention(nn.Module):
     q = Linear(heads, ("embed", "heads", "head_dim"), biased=True, name="q")(x)
     k = Linear(kv_heads, kv_axes, biased=True, name="k")(x)
     v = Linear(kv_heads, kv_axes, biased=True, name="v")(x)
-    frequency = frequencies(cfg.head_dim, cfg.rope_theta, cfg.yarn)
-    scale = attention_factor(cfg.yarn)
-    q = rope(q, positions, frequency, scale)
-    k = rope(k, positions, frequency, scale)
+    turned = functools.partial(
+      rope,
+      frequency=frequencies(cfg.head_dim, cfg.rope_theta, cfg.yarn),
+      scale=attention_factor(cfg.yarn),
+    )
+    q = turned(q, positions)
     if cache is None:
-      keys, values = k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3)
+      k = turned(k, positions)
+      out = attend(q, k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3), mask)
+    elif cache.key_scales is None:
+      k = turned(k, positions)
+      cache = kv_cache.write(cache, layer, positions, k, v, self.layout)
+      seen = kv_cache.read(cache, layer, mask.shape[-1])
+      out = attend(q, seen.keys, seen.values, mask)
     else:
-      cache = kv_cache.write(cache, layer, positions, k, v)
-      keys, values = kv_cache.read(cache, layer, mask.shape[-1])
-    out = attend(q, keys, values, mask)
+      # The bias of Qwen2's keys may dwarf what varies from token to token,
+      # and would set the step of their int8 numbers; so it stays out of them.
+      bias = self.variables["params"]["k"]["bias"].astype(k.dtype)
+      k = turned(k - bias, positions)
+      cache = kv_cache.write(cache, layer, positions, k, v, self.layout)
+      seen = kv_cache.read(cache, layer, mask.shape[-1])
+      places = jnp.arange(mask.shape[-1])[None]
+      common = turned(jnp.broadcast_to(bias, places.shape + bias.shape), places)
+      out = attend(q, seen.keys, seen.values, mask, seen.scaled(common[0]))
     out = Linear(
       (cfg.embed_dim,), ("heads", "head_dim", "embed"), contracted=2, name="o"
     )(out)
@@ -150,7 +166,7 @@ class Block(nn.Module):
       mask = jnp.where(slides, near, mask)
     with jax.named_scope("attention"):
       y = RMSNorm(self.cfg.norm_eps, name="attention_norm")(x)
-      y, cache = Attention(self.cfg, name="attention")(
+      y, cache = Attention(self.cfg, self.layout, name="attention")(
         y, cache, layer, positions, mask
       )
     x = x + y

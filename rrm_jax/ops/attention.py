@@ -3,9 +3,11 @@
 Letters: B rows, T queries, S keys, K KV heads, G query heads of each, D.
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Num
 
 # Not -inf: a query with no key to see (padding) gets the mean, not NaN.
 MASKED = -1e30
@@ -26,17 +28,41 @@ def causal(
   return seen if window is None else seen & (distance < window)
 
 
+class Scaled(NamedTuple):
+  """What makes keys and values of int8 numbers.
+
+  Attributes:
+    keys: A key is its number times this, and what all rows have in common.
+    values: A value is its number times this.
+    common: The part of the keys that is not in the numbers.
+  """
+
+  keys: Float[Array, "B K 1 S"]
+  values: Float[Array, "B K 1 S"]
+  common: Float[Array, "K S D"]
+
+
 def attend(
   q: Float[Array, "B T H D"],
-  k: Float[Array, "B K S D"],
-  v: Float[Array, "B K S D"],
+  k: Num[Array, "B K S D"],
+  v: Num[Array, "B K S D"],
   mask: Bool[Array, "B T S"],
+  scaled: Scaled | None = None,
 ) -> Float[Array, "B T H D"]:
   """softmax(q k^T / sqrt(D)) v, query head h reading KV head h // G.
 
   The G query heads of a KV head are laid along the queries, so both products
   are plain batched matrix products with K and V read where they lie. Scores
   and softmax are f32.
+
+  Args:
+    q: Queries.
+    k: Keys, or int8 numbers of them.
+    v: Values, or int8 numbers of them.
+    mask: Which keys a query sees.
+    scaled: With int8 numbers. Scales multiply scores and weights in place of
+      keys and values, which is the same, so the numbers go as they lie into
+      products that are exact in bf16 too.
   """
   rows, queries, heads, dim = q.shape
   kv_heads, keys = k.shape[1], k.shape[2]
@@ -44,13 +70,20 @@ def attend(
   with jax.named_scope("attention"):
     q = q.reshape(rows, queries, kv_heads, group, dim)
     q = q.transpose(0, 2, 3, 1, 4).reshape(rows, kv_heads, -1, dim)
+    k, v = k.astype(q.dtype), v.astype(q.dtype)
     scores = jnp.einsum(
       "bkqd,bksd->bkqs", q, k, preferred_element_type=jnp.float32
     )
+    if scaled is not None:
+      scores = scores * scaled.keys + jnp.einsum(
+        "bkqd,ksd->bkqs", q, scaled.common, preferred_element_type=jnp.float32
+      )
     scores = scores.reshape(rows, kv_heads, group, queries, keys)
     scores = jnp.where(mask[:, None, None], scores * dim**-0.5, MASKED)
-    weights = jax.nn.softmax(scores, axis=-1).astype(v.dtype)
+    weights = jax.nn.softmax(scores, axis=-1)
     weights = weights.reshape(rows, kv_heads, -1, keys)
-    out = jnp.einsum("bkqs,bksd->bkqd", weights, v)
+    if scaled is not None:
+      weights *= scaled.values
+    out = jnp.einsum("bkqs,bksd->bkqd", weights.astype(v.dtype), v)
     out = out.reshape(rows, kv_heads, group, queries, dim)
     return out.transpose(0, 3, 1, 2, 4).reshape(rows, queries, heads, dim)

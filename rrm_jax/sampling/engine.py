@@ -37,25 +37,31 @@ from rrm_jax.sharding import Layout, fetch, put
 Halt = Callable[[np.ndarray, int], int | None]
 
 
-def stacked() -> bool:
-  """Whether sampling scans over the layers.
+def stacked(layout: Layout) -> bool:
+  """Whether sampling on these devices scans over the layers.
 
   On TPUs the compiler keeps the cache in place under the scan; elsewhere each
   layer's keys would be copied out of the stack at every step.
   """
-  return jax.default_backend() == "tpu"
+  return layout.mesh.devices.flat[0].platform == "tpu"
 
 
 @functools.partial(jax.jit, static_argnames=("cfg", "layout"))
 def prepared(params: Params, *, cfg: config.Model, layout: Layout) -> Params:
-  """The rollout copy: compute dtype, the engine's layout and form."""
-  axes = qwen2.logical_axes(cfg)
-  cast = jax.tree.map(
-    lambda x, names: layout.constrain(x.astype(cfg.compute_dtype), *names),
-    params,
-    axes,
+  """The rollout copy: compute dtype, the engine's layout and form.
+
+  Args:
+    params: In any layout of the same mesh, such as the one of training.
+    cfg: The model's shape.
+    layout: The engine's; see `sharding.decode_layout`.
+  """
+  # The barrier has the cast done first: what is gathered is half as much.
+  cast = jax.lax.optimization_barrier(
+    jax.tree.map(lambda x: x.astype(cfg.compute_dtype), params)
   )
-  return cast if stacked() else qwen2.unstacked(cast, cfg)
+  axes = qwen2.logical_axes(cfg)
+  cut = jax.tree.map(lambda x, a: layout.constrain(x, *a), cast, axes)
+  return cut if stacked(layout) else qwen2.unstacked(cut, cfg)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,8 +139,9 @@ class _Session:
       cfg=engine.cfg,
       slots=self._slots,
       columns=self._columns,
-      stacked=stacked(),
+      stacked=stacked(engine.layout),
       layout=engine.layout,
+      stored=engine.limits.kv_cache,
     )
 
   def rounds(self) -> Iterator[Round]:
@@ -156,8 +163,9 @@ class _Session:
       engine.params,
       put(tokens, engine.layout.named("batch")),
       cfg=engine.cfg,
-      stacked=stacked(),
+      stacked=stacked(engine.layout),
       layout=engine.layout,
+      stored=engine.limits.kv_cache,
     )
 
   def _admit(self, admitted: list[Admitted]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Int32, UInt32
 
 from rrm_jax import config
@@ -86,10 +86,17 @@ class Admission:
 
 
 @functools.partial(
-  jax.jit, static_argnames=("cfg", "slots", "columns", "stacked", "layout")
+  jax.jit,
+  static_argnames=("cfg", "slots", "columns", "stacked", "layout", "stored"),
 )
 def idle_slots(
-  *, cfg: config.Model, slots: int, columns: int, stacked: bool, layout: Layout
+  *,
+  cfg: config.Model,
+  slots: int,
+  columns: int,
+  stacked: bool,
+  layout: Layout,
+  stored: config.Stored = "compute",
 ) -> Slots:
   """S slots with nothing to do and room for rows of `columns` tokens."""
 
@@ -106,23 +113,30 @@ def idle_slots(
     stopped=jnp.ones(slots, bool),
     key=jnp.zeros((slots, 2), jnp.uint32),
     thought=budget.begin(slots),
-    cache=kv_cache.empty(cfg, slots, columns, stacked),
+    cache=kv_cache.empty(cfg, slots, columns, stacked, stored),
   )
   return placed(made, layout)
 
 
 def placed(slots: Slots, layout: Layout) -> Slots:
   """Cut alike by all programs, or each would be compiled again."""
-
-  def one(x: Array) -> Array:
-    if x.ndim > 2:
-      return jax.lax.with_sharding_constraint(x, kv_cache.sharding(x, layout))
-    return layout.constrain(x, "batch", *(None,) * (x.ndim - 1))
-
-  return jax.tree.map(one, slots)
+  return jax.lax.with_sharding_constraint(slots, shardings(slots, layout))
 
 
-@functools.partial(jax.jit, static_argnames=("cfg", "stacked", "layout"))
+def shardings(slots: Slots, layout: Layout) -> Slots:
+  """How slots are cut over devices: among those that hold the batch."""
+
+  def one(x: AnyArray | KVCache) -> NamedSharding | KVCache:
+    if isinstance(x, KVCache):
+      return kv_cache.shardings(x, layout)
+    return layout.named("batch", *(None,) * (x.ndim - 1))
+
+  return jax.tree.map(one, slots, is_leaf=lambda x: isinstance(x, KVCache))
+
+
+@functools.partial(
+  jax.jit, static_argnames=("cfg", "stacked", "layout", "stored")
+)
 def prefill(
   params: Params,
   tokens: Int32[Array, "P Tp"],
@@ -130,16 +144,17 @@ def prefill(
   cfg: config.Model,
   stacked: bool,
   layout: Layout,
+  stored: config.Stored = "compute",
 ) -> KVCache:
   """The cache after reading P prompts, on every part of the batch axis."""
   rows, columns = tokens.shape
   positions = jnp.broadcast_to(jnp.arange(columns), (rows, columns))
-  blank = kv_cache.empty(cfg, rows, columns, stacked)
+  blank = kv_cache.empty(cfg, rows, columns, stacked, stored)
   _, cache = qwen2.forward(
     params, cfg, tokens, positions, cache=blank, layout=layout
   )
   assert cache is not None
-  return kv_cache.constrained(cache, _whole_rows(layout))
+  return kv_cache.constrained(cache, whole_rows(layout))
 
 
 @functools.partial(
@@ -220,7 +235,7 @@ def _copied(
 
   Each part of the batch axis copies into the slots that it holds.
   """
-  whole = _whole_rows(layout)
+  whole = whole_rows(layout)
 
   def local(cache: KVCache, prompts: KVCache, admission: Admission) -> KVCache:
     own = jax.tree.leaves(cache)[0].shape[-4]
@@ -244,8 +259,8 @@ def _copied(
 
   names = layout.rules.batch
   axes = (names,) if isinstance(names, str) else names or ()
-  held = jax.tree.map(lambda x: kv_cache.sharding(x, layout).spec, cache)
-  read = jax.tree.map(lambda x: kv_cache.sharding(x, whole).spec, prompts)
+  held = jax.tree.map(lambda x: x.spec, kv_cache.shardings(cache, layout))
+  read = jax.tree.map(lambda x: x.spec, kv_cache.shardings(prompts, whole))
   everywhere = jax.tree.map(lambda _: PartitionSpec(), admission)
   return jax.shard_map(
     local,
@@ -256,6 +271,6 @@ def _copied(
   )(cache, prompts, admission)
 
 
-def _whole_rows(layout: Layout) -> Layout:
+def whole_rows(layout: Layout) -> Layout:
   """The same rules, but every part of the batch axis holds all rows."""
   return Layout(layout.mesh, dataclasses.replace(layout.rules, batch=None))

@@ -88,17 +88,18 @@ def _sample(
   index: int,
 ) -> list[Completion]:
   forced = script(run.tokenizer, stage.template)
+  layout = sharding.decode_layout(run.layout, run.limits.weights, run.model)
   sampler = engine.Engine(
-    params=engine.prepared(state.params, cfg=run.model, layout=run.layout),
+    params=engine.prepared(state.params, cfg=run.model, layout=layout),
     cfg=run.model,
     kept=filters.of(stage.sampling),
     script=forced,
-    layout=run.layout,
+    layout=layout,
     limits=run.limits,
     halt=stop_at(run.tokenizer, stage.sampling.stop),
   )
   requests = wanted(asked, stage.sampling, forced)
-  return sampler(requests, sharding.key(run.seed, run.layout, index))
+  return sampler(requests, sharding.key(run.seed, layout, index))
 
 
 def _rows(

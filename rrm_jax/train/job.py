@@ -53,6 +53,17 @@ class Job:
     """The first comparisons of the test split."""
     return [self.data.test[i] for i in range(min(num, len(self.data.test)))]
 
+  @property
+  def decoding(self) -> Layout:
+    """The mesh and the rules of sampling.
+
+    Raises:
+      ValueError: see `sharding.decode_layout`.
+    """
+    return sharding.decode_layout(
+      self.layout, self.cfg.engine.weights, self.cfg.model
+    )
+
   def judge(
     self,
     params: Params,
@@ -61,8 +72,9 @@ class Job:
     budget: int = -1,
   ) -> Judge:
     """These weights as a judge, drawn from as the evaluation says."""
+    layout = self.decoding
     return Judge(
-      prepared(params, cfg=self.cfg.model, layout=self.layout),
+      prepared(params, cfg=self.cfg.model, layout=layout),
       self.cfg.model,
       self.tokenizer,
       template,
@@ -71,7 +83,7 @@ class Job:
         temperature=temperature,
         thinking_budget=budget,
       ),
-      self.layout,
+      layout,
       seed=stage_seed(self.cfg.seed, "evaluation"),
       limits=self.cfg.engine,
     )
@@ -84,6 +96,7 @@ def run_stages(job: Job) -> None:
     loop.Interrupted: asked to stop; what is done is saved.
     ValueError: a stage cannot be run as configured, or ends short of its gate.
   """
+  _ = job.decoding  # refuses before anything is trained
   for name in job.cfg.order:
     _run_stage(job, name)
 

@@ -135,7 +135,8 @@ def test_write_drops_what_is_outside_and_touches_one_layer():
   written[1, 1, :, 3] = 1
   np.testing.assert_array_equal(cache.keys, written)
   np.testing.assert_array_equal(cache.values, 2 * written)
-  keys, values = kv_cache.read(cache, jnp.int32(1), 3)
+  keys, values, *scales = kv_cache.read(cache, jnp.int32(1), 3)
+  assert scales == [None, None]
   np.testing.assert_array_equal(keys, written[1, :, :, :3])
   np.testing.assert_array_equal(values, 2 * written[1, :, :, :3])
 

@@ -1,0 +1,1 @@
+"""Compiles the rollout engine for TPUs that are not there."""

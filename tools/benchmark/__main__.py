@@ -1,6 +1,7 @@
 """Runs a suite of measurements; its own flags follow its name.
 
 python -m tools.benchmark hf [--preset=qwen2.5-0.5b] [--dtype=bfloat16]
+python -m tools.benchmark rollout [--workloads=equal,ragged] [--output=DIR]
 """
 
 import sys
@@ -9,22 +10,29 @@ from absl import app
 
 from launch import setup
 
-SUITES = ("hf",)
+SUITES = ("hf", "rollout")
 
 
-def main() -> None:
+def start() -> None:
   """Hands over to the suite."""
   name = sys.argv[1] if len(sys.argv) > 1 else ""
   if name == "hf":
-    from tools.benchmark import hf as suite
+    from tools.benchmark import hf
+
+    main = hf.main
+  elif name == "rollout":
+    from tools.benchmark import rollout
+
+    rollout.define()
+    main = rollout.main
   else:
     given = f"{name!r} is no suite" if name else "which suite?"
     setup.fail(
       ValueError(f"{given} python -m tools.benchmark {' | '.join(SUITES)}")
     )
     sys.exit(1)
-  app.run(suite.main, sys.argv[1:], flags_parser=setup.parse_flags)
+  app.run(main, sys.argv[1:], flags_parser=setup.parse_flags)
 
 
 if __name__ == "__main__":
-  main()
+  start()

@@ -1,0 +1,1 @@
+"""The contestants of the rollout suite, each a process of its own."""

@@ -69,7 +69,7 @@ class Engine:
   """A model ready to complete prompts.
 
   Attributes:
-    params: As `prepared` makes them.
+    params: As `prepared` makes them; others work, but not as fast.
     cfg: The model's shape.
     kept: What stands between logits and draw.
     script: What follows when a thinking budget ends.
@@ -85,6 +85,11 @@ class Engine:
   layout: Layout
   limits: config.Engine
   halt: Halt | None = None
+
+  @property
+  def stacked(self) -> bool:
+    """Whether the parameters, and so the cache, are stacks of layers."""
+    return not isinstance(self.params["layers"], tuple)
 
   def __call__(
     self, requests: Sequence[Request], key: jax.Array
@@ -139,7 +144,7 @@ class _Session:
       cfg=engine.cfg,
       slots=self._slots,
       columns=self._columns,
-      stacked=stacked(engine.layout),
+      stacked=engine.stacked,
       layout=engine.layout,
       stored=engine.limits.kv_cache,
     )
@@ -163,7 +168,7 @@ class _Session:
       engine.params,
       put(tokens, engine.layout.named("batch")),
       cfg=engine.cfg,
-      stacked=stacked(engine.layout),
+      stacked=engine.stacked,
       layout=engine.layout,
       stored=engine.limits.kv_cache,
     )

@@ -253,3 +253,13 @@ def test_greedy_is_certain(prompts):
   assert not rollout.logprobs.any()
   for prompt in range(len(LENGTHS)):
     assert_same_row(rollout, 2 * prompt, rollout, 2 * prompt + 1)
+
+
+def test_parameters_that_were_not_prepared(prompts, rollout):
+  """They are sampled from in the form they have."""
+  run = tiny.sampler()
+  raw = dataclasses.replace(run, params=tiny.placed(tiny.params(), run.layout))
+  assert raw.stacked and not run.stacked
+  done = raw(tiny.asked(prompts), sharding.key(5, run.layout))
+  for row, one in enumerate(done):
+    assert one.tokens.tolist() == completion(rollout, row).tolist()

@@ -46,7 +46,8 @@ def test_a_step_samples_in_it(tmp_path):
   values["engine"] = {"weights": "tensor", "kv_cache": "int8"}
   values["stages"]["rl"] |= {"start": "", "steps": 1}
   job = small_job.run(tmp_path, values)
-  rows = map(json.loads, (job.folder / "metrics.jsonl").open())
+  text = (job.folder / "metrics.jsonl").read_text()
+  rows = map(json.loads, text.splitlines())
   (row,) = (row for row in rows if row["phase"] == "rl")
   # The learner has no int8.
   assert 1e-6 < row["logprob_difference"] < 0.01

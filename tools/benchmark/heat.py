@@ -1,6 +1,7 @@
 """One workload of the rollout suite: its rounds, its floor, its table."""
 
 import contextlib
+import functools
 import os
 import statistics
 from collections.abc import Callable, Sequence
@@ -80,15 +81,15 @@ def run(
   rates, loads = [], []
   with contextlib.ExitStack() as stack:
     for one in standings:
-      one.attempt(lambda one=one: _start(one, file, rules.patience, stack))  # type: ignore[misc]
+      start = functools.partial(_start, one, file, rules.patience, stack)
+      one.attempt(start)
     for number in range(rules.rounds + 1):
       rates.append(aside(floor.measure, rules.cfg, rules.slots, rules.dtype))
       loads.append(os.getloadavg()[0])
       for one in standings:
-        one.attempt(
-          lambda one=one, i=number: _round(one, i, rules.rounds, workload)  # type: ignore[misc]
-        )
-  # The first is measured while the contestants' starts cool down.
+        told = f"round {number} of {rules.rounds}" if number else "first round"
+        one.attempt(functools.partial(_round, one, told, workload.tokens))
+  # Of the rounds that count.
   middle = floor.Rates(*map(statistics.median, zip(*rates[1:], strict=True)))
   itemsize = 4 if rules.dtype == "float32" else 2
   cost = floor.step_cost(rules.cfg, rules.slots, workload.live, itemsize)
@@ -134,14 +135,13 @@ def _start(
   return f"{versions}; {one.about['note']}"
 
 
-def _round(one: Standing, number: int, rounds: int, workload: Workload) -> str:
+def _round(one: Standing, told: str, tokens: int) -> str:
   assert one.runner is not None
   done = one.runner.round()
   one.rounds.append(done)
-  name = f"round {number} of {rounds}" if number else "first round"
-  rate = workload.tokens / done.seconds
   return (
-    f"{name}: {done.seconds:.1f} s ({done.cores:.1f} CPU s), {rate:.0f} tok/s"
+    f"{told}: {done.seconds:.1f} s ({done.cores:.1f} CPU s), "
+    f"{tokens / done.seconds:.0f} tok/s"
   )
 
 

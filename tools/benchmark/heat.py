@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import os
-import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,13 +88,12 @@ def run(
       for one in standings:
         told = f"round {number} of {rules.rounds}" if number else "first round"
         one.attempt(functools.partial(_round, one, told, workload.tokens))
-  # Of the rounds that count.
-  middle = floor.Rates(*map(statistics.median, zip(*rates[1:], strict=True)))
+  best = floor.Rates(*map(max, zip(*rates, strict=True)))
   itemsize = 4 if rules.dtype == "float32" else 2
   cost = floor.step_cost(rules.cfg, rules.slots, workload.live, itemsize)
   least = floor.floor(
     cost,
-    middle,
+    best,
     rules.slots,
     workload.tokens,
     floor.prompt_flops(rules.cfg, workload.prompt_tokens),
@@ -103,7 +101,7 @@ def run(
   rows = scoreboard.compared(
     [_row(one, workload.tokens, rules.slots, least) for one in standings]
   )
-  print(_floor_lines(cost, middle, least, rules.slots, workload))
+  print(_floor_lines(cost, best, least, rules.slots, workload))
   print(scoreboard.table(rows))
   print("\n".join(scoreboard.factors(rows)), flush=True)
   found = {
@@ -115,7 +113,7 @@ def run(
     "load_average": loads,
     "floor": {
       "cost": cost._asdict(),
-      "rates": middle._asdict(),
+      "rates": best._asdict(),
       "rates_by_round": [one._asdict() for one in rates],
       "least": least._asdict(),
     },

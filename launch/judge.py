@@ -10,6 +10,7 @@ majority is told.
 """
 
 import collections
+import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,6 +77,7 @@ def _judge(cfg: config.Evaluate) -> judge.Judge:
   model = loading.model(
     Path(_MODEL.value), layout, _WEIGHTS.value, cfg.compute_dtype
   )
+  layout = sharding.decode_layout(layout, cfg.engine.weights, model.cfg)
   return judge.Judge(
     prepared(model.params, cfg=model.cfg, layout=layout),
     model.cfg,
@@ -84,7 +86,7 @@ def _judge(cfg: config.Evaluate) -> judge.Judge:
     cfg.sampling,
     layout,
     seed=cfg.seed,
-    limits=config.Engine(slots=8, columns=_COLUMNS),
+    limits=dataclasses.replace(cfg.engine, slots=8, columns=_COLUMNS),
   )
 
 

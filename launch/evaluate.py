@@ -26,6 +26,7 @@ from rrm_jax.judge import Judge
 from rrm_jax.metrics import Progress
 from rrm_jax.prompts import numbered
 from rrm_jax.records import Comparison, Judgement
+from rrm_jax.sampling import layouts
 from rrm_jax.sampling.completions import Throughput
 from rrm_jax.sampling.engine import prepared
 from rrm_jax.train import loading
@@ -54,7 +55,7 @@ def _judge(cfg: config.Evaluate, folder: Path, weights: str) -> Judge:
   """
   layout = sharding.layout(cfg.mesh)
   model = loading.model(folder, layout, weights, cfg.compute_dtype)
-  layout = sharding.decode_layout(layout, cfg.engine.weights, model.cfg)
+  layout = layouts.decode_layout(layout, cfg.engine.weights, model.cfg)
   return Judge(
     prepared(model.params, cfg=model.cfg, layout=layout),
     model.cfg,

@@ -23,6 +23,7 @@ from launch import setup
 from rrm_jax import config, judge, sharding
 from rrm_jax.prompts import prompt
 from rrm_jax.records import Comparison, Judgement, Message
+from rrm_jax.sampling import layouts
 from rrm_jax.sampling.engine import prepared
 from rrm_jax.train import loading
 
@@ -77,7 +78,7 @@ def _judge(cfg: config.Evaluate) -> judge.Judge:
   model = loading.model(
     Path(_MODEL.value), layout, _WEIGHTS.value, cfg.compute_dtype
   )
-  layout = sharding.decode_layout(layout, cfg.engine.weights, model.cfg)
+  layout = layouts.decode_layout(layout, cfg.engine.weights, model.cfg)
   return judge.Judge(
     prepared(model.params, cfg=model.cfg, layout=layout),
     model.cfg,

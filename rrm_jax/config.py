@@ -148,7 +148,7 @@ class Sampling:
 
 # How the keys and values of what has been read are held.
 Stored = Literal["compute", "int8"]
-# Where the rollout copy of the weights lies; see `sharding.decode_layout`.
+# Where the rollout copy of the weights lies; see `sampling.layouts`.
 Weights = Literal["training", "replicated", "tensor"]
 
 
@@ -169,7 +169,7 @@ class Engine:
     weights: Where the sampler's copy of the weights lies. "training": as in
       training, gathered over fsdp while decoding. "replicated": whole on every
       data and fsdp part, cut over tensor; fastest while a copy fits. "tensor":
-      cut over fsdp and tensor together; see `sharding.decode_layout`.
+      cut over fsdp and tensor together; see `sampling.layouts`.
   """
 
   slots: int = 256

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from rrm_jax.ops.fingerprint import fingerprints
+from rrm_jax import sharding
+from rrm_jax.ops.fingerprint import fingerprint, fingerprint_on_host
 
 # Whether arrays must have the dtypes that are wanted, are cast to them after
 # they were verified (between floats only), or come as they were saved.
@@ -40,17 +41,26 @@ def flatten(state: PyTree) -> dict[str, Any]:
 
 def describe(leaves: dict[str, Any]) -> dict[str, Any]:
   """What is stored beside the arrays; the digest guards the rest."""
-  arrays = {name: jnp.asarray(x) for name, x in leaves.items()}
-  marks = jax.device_get(fingerprints(jax.block_until_ready(arrays)))
   table = {
     name: {
       "shape": list(x.shape),
       "dtype": str(x.dtype),
-      "fingerprint": int(marks[name]),
+      "fingerprint": _fingerprint(jnp.asarray(x)),
     }
     for name, x in leaves.items()
   }
   return {"leaves": table, "sha256": _digest(table)}
+
+
+def _fingerprint(x: jax.Array) -> int:
+  """Computed where the array lies.
+
+  One after the other: the scratch memory is that of the largest array, and
+  never are several programs with collectives in flight.
+  """
+  if sharding.near(x):
+    return fingerprint_on_host(sharding.host_parts(x))
+  return int(jax.device_get(fingerprint(jax.block_until_ready(x))))
 
 
 def table_of(described: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ model), so the only traffic between hosts is what XLA's collectives make.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -155,57 +155,6 @@ def layout(
   )
 
 
-def decode_layout(
-  trained: Layout, weights: config.Weights, cfg: config.Model
-) -> Layout:
-  """How sampling cuts arrays over the devices that training cuts them over.
-
-  Args:
-    trained: The layout of training.
-    weights: "training" keeps its rules: the embed axis is cut over fsdp, so
-      weights are gathered while decoding. "replicated" holds them whole on
-      every data and fsdp part, cut over tensor as before: nothing is gathered.
-      "tensor" cuts heads, KV heads, mlp and vocab over fsdp and tensor
-      together, rows over data alone: each device reads its share of weights,
-      and sums cross devices twice a layer. Where fsdp is more than the model
-      divides into, as much of it as does; the rest joins data.
-    cfg: The model's shape.
-
-  Raises:
-    ValueError: "tensor" cannot cut the model over any of fsdp.
-  """
-  if weights == "training":
-    return trained
-  rules = dataclasses.replace(trained.rules, embed=None)
-  if weights == "replicated":
-    return Layout(trained.mesh, rules)
-  both = ("fsdp", "tensor")
-  rules = dataclasses.replace(
-    rules, batch="data", heads=both, kv_heads=both, mlp=both, vocab=both
-  )
-  return Layout(_regrouped(trained.mesh, cfg), rules)
-
-
-def _regrouped(mesh: jax.sharding.Mesh, cfg: config.Model) -> jax.sharding.Mesh:
-  """The same devices, with no more of fsdp than the model divides into."""
-  sizes = {"heads": cfg.num_heads, "kv_heads": cfg.num_kv_heads}
-  sizes |= {"mlp": cfg.mlp_dim, "vocab": cfg.vocab_size}
-  data, fsdp, tensor = (mesh.shape[axis] for axis in MESH_AXES)
-  common = math.gcd(*sizes.values())
-  cut = [
-    n for n in range(1, fsdp + 1) if fsdp % n == common % (n * tensor) == 0
-  ]
-  if not cut or cut[-1] == 1 < fsdp:
-    shown = ", ".join(f"{axis}={size}" for axis, size in sizes.items())
-    raise ValueError(
-      f"engine.weights='tensor' cuts {shown} over fsdp={fsdp} and tensor="
-      f"{tensor}, but the parts they all divide into are the divisors of "
-      f"{common}; choose another mesh, or engine.weights='replicated'"
-    )
-  devices = mesh.devices.reshape(data * fsdp // cut[-1], cut[-1], tensor)
-  return jax.sharding.Mesh(devices, MESH_AXES, axis_types=(AxisType.Auto,) * 3)
-
-
 def put(tree: PyTree, shardings: PyTree) -> PyTree:
   """Host arrays, equal on every process, as global arrays."""
 
@@ -244,6 +193,30 @@ def put_slices(
 
   with jax.transfer_guard("allow"):  # a door, too
     return jax.make_array_from_callback(shape, sharding, once)
+
+
+def on_host(devices: Iterable[jax.Device]) -> bool:
+  """Whether the devices are CPUs, whose memory is the host's."""
+  return all(device.platform == "cpu" for device in devices)
+
+
+def near(x: jax.Array) -> bool:
+  """Whether all of an array is in this process's memory."""
+  return x.is_fully_addressable and on_host(x.devices())
+
+
+def host_parts(x: jax.Array) -> list[tuple[tuple[slice, ...], np.ndarray]]:
+  """The parts of an array that is `near`, each once, not copied.
+
+  Returns:
+    Where each part is in the whole, and a view of it.
+  """
+  with jax.transfer_guard("allow"):  # nothing is moved
+    return [
+      (shard.index, np.asarray(shard.data))
+      for shard in x.addressable_shards
+      if shard.replica_id == 0
+    ]
 
 
 def fetch(tree: PyTree) -> PyTree:

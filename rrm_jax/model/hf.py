@@ -2,9 +2,8 @@
 
 One table (`hf_table`) says how the two sides correspond, and is read in both
 directions. Nothing here holds a model on the host: a tensor's slices go from
-the file to the devices that want them, where one small program per kind of
-parameter puts its dimensions into our order, casts, and writes it into the
-stacked array in place; saving goes the same way back.
+the file to the accelerators that want them (`hf_programs`), or to their place
+in memory where the devices are CPUs (`hf_host`).
 """
 
 import math
@@ -15,15 +14,20 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding
 
 from rrm_jax import config, sharding
 from rrm_jax.batches import Params
-from rrm_jax.model import hf_programs, qwen2, shard_writer, shards
+from rrm_jax.model import (
+  hf_host,
+  hf_programs,
+  qwen2,
+  shard_reader,
+  shard_writer,
+  shards,
+)
 from rrm_jax.model.hf_table import (
   EMBEDDING,
   HEAD,
-  Kind,
   checked,
   flat,
   one_dtype,
@@ -79,69 +83,41 @@ def load(
 
   Raises:
     ValueError: a tensor is missing, not the model's, of a wrong shape or
-      dtype, there twice, or its file is damaged; names tensor and file. All
-      but the values of a tied model's second embedding is checked before any
-      tensor is read.
+      dtype, there twice, or its file is damaged; names tensor and file, before
+      any tensor is read.
   """
   _known(dtype)
   shapes = qwen2.abstract(cfg)
   cuts = flat(layout.shardings(qwen2.logical_axes(cfg), shapes))
-  found, place = checked(folder, cfg), places(cfg)
+  found = checked(folder, cfg)
   if dtype == "float16" and one_dtype(found) != dtype:
     raise ValueError(
       f"dtype='float16', but {folder} is {one_dtype(found)}, whose values may "
       "be too large for it; load as float32 or bfloat16"
     )
-  twin = found.pop(HEAD) if cfg.tied_embeddings and HEAD in found else None
-  made = hf_programs.destinations(cfg, dtype, cuts)
-  layers = [
-    sharding.put(np.int32(i), layout.replicated) for i in range(cfg.num_layers)
-  ]
+  twin = found.pop(HEAD, None) if cfg.tied_embeddings else None
+  _agree(lambda: _check_twin(found[EMBEDDING], twin))
+  way = hf_host if sharding.on_host(layout.mesh.devices.flat) else hf_programs
   done = 0
-  for tensor in sorted(found.values(), key=lambda x: (x.file, x.start)):
-    kind, layer = place[tensor.name]
-    same = twin if tensor.name == EMBEDDING else None
-    theirs = _read(tensor, kind, layout.named(*kind.axes), same)
-    made[kind.ours] = hf_programs.write(
-      made[kind.ours], theirs, layers[layer], kind, dtype, cuts[kind.ours]
-    )
-    del theirs  # gone when it is written, and before the next one is read
-    jax.block_until_ready(made[kind.ours])
-    done += tensor.stop - tensor.start
+
+  def advance(size: int) -> None:
+    nonlocal done
+    done += size
     if progress is not None:
       progress(done)
+
+  made = way.load(found, cfg, dtype, cuts, advance)
   leaves = [made[name] for name in flat(shapes)]
   return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
 
-def _read(
-  tensor: shards.Tensor,
-  kind: Kind,
-  cut: NamedSharding,
-  twin: shards.Tensor | None,
-) -> jax.Array:
-  """A tensor on the devices, its dimensions as stored but not merged.
-
-  Raises:
-    ValueError: `twin` is not equal to it, bit for bit.
-  """
-  different = []
-
-  def read(index: tuple[slice, ...]) -> np.ndarray:
-    found = shards.read(tensor, kind.seen, index)
-    if twin is not None:
-      other = shards.read(twin, kind.seen, index)
-      if not np.array_equal(shards.bits(found), shards.bits(other)):
-        different.append(index)
-    return found
-
-  made = sharding.put_slices(kind.seen, cut, read)
-  if twin is not None and sharding.any_process(bool(different)):
+def _check_twin(embedding: shards.Tensor, twin: shards.Tensor | None) -> None:
+  """Some writers store a tied embedding twice."""
+  if twin is not None and not shard_reader.same(embedding, twin):
     raise ValueError(
-      f"{twin.where} is not equal to {tensor.name}, but the config says "
+      f"{twin.where} is not equal to {embedding.name}, but the config says "
       "tied_embeddings=True; if the weights are right, say False"
     )
-  return made
 
 
 def save(
@@ -215,7 +191,7 @@ def verify(
   ):
     twins = (HEAD,) if cfg.tied_embeddings and name == EMBEDDING else ()
     for each in (name, *twins):
-      if each in found and not shards.equal(found[each], array):
+      if each in found and not shard_reader.equal(found[each], array):
         wrong.append(found[each].where)
     done += array.nbytes
     if progress is not None and sharding.is_lead():
@@ -262,23 +238,13 @@ def _arrays(
 def _fetched(
   leaves: dict[str, jax.Array], cfg: config.Model, dtype: str
 ) -> Iterator[np.ndarray]:
-  place = list(places(cfg).items())
   """As `_arrays`, once that has checked its arguments."""
-  place = list(places(cfg).items())
-
-  def begin(i: int) -> jax.Array | None:
-    if i == len(place):
-      return None
-    kind, layer = place[i][1]
-    return hf_programs.take(leaves[kind.ours], layer, kind, dtype)
-
-  ahead = begin(0)
-  for i, (name, (kind, _)) in enumerate(place):
-    host = sharding.fetch(ahead)
-    ahead = begin(i + 1)  # made while this one is written
+  way = hf_host if all(map(sharding.near, leaves.values())) else hf_programs
+  arrays = way.take(leaves, cfg, dtype)
+  for (name, (kind, _)), host in zip(places(cfg).items(), arrays, strict=True):
     _check_finite(host, name, str(leaves[kind.ours].dtype))
     yield host.reshape(kind.stored)
-    del host  # before the next one is fetched
+    del host  # before the next one is made
 
 
 def _check_finite(array: np.ndarray, name: str, dtype: str) -> None:
@@ -286,7 +252,7 @@ def _check_finite(array: np.ndarray, name: str, dtype: str) -> None:
   if array.dtype == dtype or array.dtype == np.float32:
     return
   top = {"float16": 0x7C00, "bfloat16": 0x7F80}[str(array.dtype)]
-  flat = shards.bits(array).reshape(-1)
+  flat = shard_reader.bits(array).reshape(-1)
   step = 1 << 18  # stays in a processor's cache
   for i in range(0, flat.size, step):
     if (flat[i : i + step] & top).max() == top:

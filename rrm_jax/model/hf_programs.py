@@ -7,7 +7,8 @@ slices of bf16 stacks, is several times slower.
 """
 
 import functools
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -16,19 +17,66 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec, Sharding
 
 from rrm_jax import config, sharding
-from rrm_jax.model.hf_table import Kind, kinds
+from rrm_jax.model import shard_reader, shards
+from rrm_jax.model.hf_table import Kind, kinds, places
 from rrm_jax.ops.casting import cast
 
 
-def destinations(
+def load(
+  found: dict[str, shards.Tensor],
+  cfg: config.Model,
+  dtype: str,
+  cuts: dict[str, NamedSharding],
+  advance: Callable[[int], None],
+) -> dict[str, jax.Array]:
+  """Our arrays, tensor by tensor.
+
+  Args:
+    found: Their tensors, checked.
+    cfg: The model's shape.
+    dtype: Of ours.
+    cuts: How ours are cut.
+    advance: Gets the bytes of each tensor that has been read.
+  """
+  place, made = places(cfg), _destinations(cfg, dtype, cuts)
+  whole = _whole(next(iter(cuts.values())))
+  layers = [sharding.put(np.int32(i), whole) for i in range(cfg.num_layers)]
+  for tensor in sorted(found.values(), key=lambda x: (x.file, x.start)):
+    kind, layer = place[tensor.name]
+    cut = cuts[kind.ours]
+    theirs = _transposed(_read(tensor, kind, cut), kind.order)
+    made[kind.ours] = _writer(dtype, cut)(
+      made[kind.ours], theirs, layers[layer]
+    )
+    del theirs  # gone when it is written, and before the next one is read
+    jax.block_until_ready(made[kind.ours])
+    # What the devices do not need any more, jax frees when Python collects.
+    gc.collect(0)
+    advance(tensor.stop - tensor.start)
+  return made
+
+
+def _whole(cut: NamedSharding) -> NamedSharding:
+  return NamedSharding(cut.mesh, PartitionSpec())
+
+
+def _read(tensor: shards.Tensor, kind: Kind, cut: NamedSharding) -> jax.Array:
+  """A tensor on the devices, its dimensions as stored but not merged."""
+  parts = (*cut.spec, *[None] * len(kind.shape))[: len(kind.shape)]
+  inner = parts[-len(kind.order) :]
+  spec = PartitionSpec(*(inner[i] for i in np.argsort(kind.order)))
+  return sharding.put_slices(
+    kind.seen,
+    NamedSharding(cut.mesh, spec),
+    lambda index: shard_reader.read(tensor, kind.seen, index),
+  )
+
+
+def _destinations(
   cfg: config.Model, dtype: str, cuts: dict[str, NamedSharding]
 ) -> dict[str, Any]:
   """Zeros for what is stacked, to be written into; None for the rest."""
-  stacked = {
-    kind.ours: (kind.layers, *(kind.seen[dim] for dim in kind.order))
-    for kind in kinds(cfg)
-    if kind.layers
-  }
+  stacked = {kind.ours: kind.shape for kind in kinds(cfg) if kind.layers}
 
   def zeros() -> dict[str, jax.Array]:
     return {name: jnp.zeros(shape, dtype) for name, shape in stacked.items()}
@@ -37,32 +85,37 @@ def destinations(
   return dict.fromkeys(cuts) | make()
 
 
-def write(
-  stack: jax.Array | None,
-  theirs: jax.Array,
-  layer: jax.Array,
-  kind: Kind,
-  dtype: str,
-  cut: NamedSharding,
-) -> jax.Array:
-  """One tensor of theirs written into our array, in place.
+def take(
+  leaves: dict[str, jax.Array], cfg: config.Model, dtype: str
+) -> Iterator[np.ndarray]:
+  """Their tensors, not merged, on the host of every process.
 
   Args:
-    stack: Ours with its layers, donated; None for what is not of a layer.
-    theirs: Not merged.
-    layer: Which one; a scalar.
-    kind: Of parameter.
-    dtype: Of ours.
-    cut: How ours is cut.
+    leaves: Our arrays.
+    cfg: The model's shape.
+    dtype: Of theirs.
+
+  Yields:
+    One for each of `places`, in its order.
   """
-  return _writer(dtype, cut)(stack, _transposed(theirs, kind.order), layer)
+  place = list(places(cfg).values())
+  following = _taken(leaves, *place[0], dtype)
+  for each in place[1:]:
+    host = sharding.fetch(following)
+    following = _taken(leaves, *each, dtype)  # made while this one is used
+    yield host
+    del host  # before the next one is fetched
+  yield sharding.fetch(following)
 
 
-def take(ours: jax.Array, layer: int, kind: Kind, dtype: str) -> jax.Array:
+def _taken(
+  leaves: dict[str, jax.Array], kind: Kind, layer: int, dtype: str
+) -> jax.Array:
   """One tensor of theirs, not merged, from our array."""
+  ours = leaves[kind.ours]
   cut = place = ours.sharding
   if isinstance(cut, NamedSharding):
-    place = NamedSharding(cut.mesh, PartitionSpec())
+    place = _whole(cut)
     parts = (*cut.spec, *[None] * ours.ndim)[: ours.ndim]
     cut = NamedSharding(cut.mesh, PartitionSpec(*parts[-len(kind.order) :]))
   if kind.layers or ours.dtype != dtype:
@@ -91,7 +144,7 @@ def _transposer(
 
 @functools.cache
 def _writer(dtype: str, cut: NamedSharding) -> Callable[..., jax.Array]:
-  """Casts and writes a layer."""
+  """Casts and writes a layer, in place, or what is not of a layer."""
 
   @functools.partial(jax.jit, donate_argnums=0, out_shardings=cut)
   def run(

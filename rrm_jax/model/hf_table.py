@@ -62,6 +62,17 @@ class Kind:
   order: tuple[int, ...]
   layers: int
 
+  @property
+  def names(self) -> list[str]:
+    """Their tensors of this kind, by layer."""
+    return [self.theirs.format(layer=i) for i in range(max(1, self.layers))]
+
+  @property
+  def shape(self) -> tuple[int, ...]:
+    """Of our array, with its layers."""
+    inner = tuple(self.seen[dim] for dim in self.order)
+    return (self.layers, *inner) if self.layers else inner
+
 
 def flat(tree: PyTree) -> dict[str, Any]:
   """Leaves by their way through the tree; a tuple of axes is a leaf."""
@@ -113,8 +124,7 @@ def places(cfg: config.Model) -> dict[str, tuple[Kind, int]]:
       made[kind.theirs] = (kind, 0)
     elif kind is inner[0]:
       for layer in range(cfg.num_layers):
-        for each in inner:
-          made[each.theirs.format(layer=layer)] = (each, layer)
+        made |= {each.names[layer]: (each, layer) for each in inner}
   return made
 
 

@@ -13,6 +13,7 @@ and, when there is one, the whole KV cache.
 Letters: B rows, T tokens, S keys, D width, H heads, K KV heads, V vocabulary.
 """
 
+import functools
 from typing import Any, cast
 
 import jax
@@ -76,6 +77,12 @@ def _boxed(key: PRNGKeyArray, cfg: config.Model) -> Any:
   return Decoder(cfg).init(key, one, one, mask, None, None)["params"]
 
 
+@functools.cache  # tracing takes a tenth of a second
+def _boxes(cfg: config.Model) -> Any:
+  """The parameters' shapes with the names of their dimensions."""
+  return jax.eval_shape(lambda: _boxed(jax.random.key(0), cfg))
+
+
 def init(key: PRNGKeyArray, cfg: config.Model) -> Params:
   """Random f32 parameters: normal, of variance 1 / fan-in.
 
@@ -86,15 +93,14 @@ def init(key: PRNGKeyArray, cfg: config.Model) -> Params:
 
 def abstract(cfg: config.Model) -> Params:
   """The parameters' shapes and dtypes, without any memory."""
-  return jax.eval_shape(lambda: init(jax.random.key(0), cfg))
+  return nn.meta.unbox(_boxes(cfg))
 
 
 def logical_axes(cfg: config.Model) -> Params:
   """For each parameter the names of its dimensions, as a tuple."""
-  boxed = jax.eval_shape(lambda: _boxed(jax.random.key(0), cfg))
   return jax.tree.map(
     lambda box: tuple(box.names),
-    boxed,
+    _boxes(cfg),
     is_leaf=lambda x: isinstance(x, nn.Partitioned),
   )
 

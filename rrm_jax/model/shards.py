@@ -1,28 +1,23 @@
-"""Safetensors files, read by slices; `shard_writer` writes them.
+"""What a folder of safetensors files holds, by their headers.
 
 A file is eight bytes with the header's length, the header in JSON, and the
 tensors' bytes, little-endian and without gaps. Everything about a folder can
-be checked from its headers, before a tensor is read; the bytes are then
-mapped, so a process touches only the slices it asks for.
+be checked from its headers; `shard_reader` and `shard_writer` move the bytes.
 """
 
 import json
 import math
-import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 # Safetensors' names of the dtypes that weights come in, and NumPy's.
 DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-_BLOCK = 1 << 24  # bytes mapped at a time
-_ALIGNMENT = 64  # bytes
 _LONGEST_HEADER = 100_000_000  # bytes; the library's limit
 
 
@@ -233,66 +228,3 @@ def _tensor(file: Path, name: str, entry: Any, begin: int) -> Tensor:
 def itemsize(dtype: str) -> int:
   """Bytes of one value."""
   return jnp.dtype(dtype).itemsize
-
-
-def read(
-  tensor: Tensor, shape: tuple[int, ...], index: tuple[slice, ...]
-) -> np.ndarray:
-  """A slice of a tensor, in memory of its own.
-
-  Args:
-    tensor: Whose bytes.
-    shape: How to see it.
-    index: A slice for each dimension of `shape`.
-  """
-  rows, *inner = index
-  first, last, _ = rows.indices(shape[0])
-  ranges = (range(*s.indices(n)) for s, n in zip(index, shape, strict=True))
-  made = _aligned(tuple(map(len, ranges)), jnp.dtype(DTYPES[tensor.dtype]))
-  row = math.prod(shape[1:])
-  step = max(1, _BLOCK // max(1, row * made.itemsize))
-  for begin in range(first, last, step):
-    end = min(begin + step, last)
-    block = _mapped(tensor, begin * row, end * row)
-    block = block.reshape(end - begin, *shape[1:])
-    made[begin - first : end - first] = block[:, *inner]
-  return made
-
-
-def equal(tensor: Tensor, array: np.ndarray) -> bool:
-  """Whether an array has a tensor's dtype, shape and bits."""
-  if array.dtype != DTYPES[tensor.dtype] or array.shape != tensor.shape:
-    return False
-  flat = bits(np.ascontiguousarray(array).reshape(-1))
-  step = _BLOCK // array.itemsize
-  return all(
-    np.array_equal(
-      flat[i : i + step],
-      bits(_mapped(tensor, i, min(i + step, flat.size))),
-    )
-    for i in range(0, flat.size, step)
-  )
-
-
-def bits(array: np.ndarray) -> np.ndarray:
-  """The same bits as unsigned integers: NaNs are equal, zeros are not."""
-  return array.view(f"u{array.itemsize}")
-
-
-def _mapped(tensor: Tensor, begin: int, end: int) -> np.ndarray:
-  """A flat view of some values in their file; gone with the view."""
-  dtype = jnp.dtype(DTYPES[tensor.dtype])
-  start = tensor.start + begin * dtype.itemsize
-  base = start - start % mmap.ALLOCATIONGRANULARITY
-  length = tensor.start + end * dtype.itemsize - base
-  with tensor.file.open("rb") as f:
-    pages = mmap.mmap(f.fileno(), length, access=mmap.ACCESS_READ, offset=base)
-  return np.frombuffer(pages, dtype, end - begin, start - base)
-
-
-def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-  """Memory that jax takes for a CPU device's without a copy."""
-  size = math.prod(shape) * dtype.itemsize
-  raw = np.empty(size + _ALIGNMENT, np.uint8)
-  start = -raw.ctypes.data % _ALIGNMENT
-  return raw[start : start + size].view(dtype).reshape(shape)

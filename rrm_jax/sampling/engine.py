@@ -53,7 +53,7 @@ def prepared(params: Params, *, cfg: config.Model, layout: Layout) -> Params:
   Args:
     params: In any layout of the same mesh, such as the one of training.
     cfg: The model's shape.
-    layout: The engine's; see `sharding.decode_layout`.
+    layout: The engine's; see `layouts.decode_layout`.
   """
   # The barrier has the cast done first: what is gathered is half as much.
   cast = jax.lax.optimization_barrier(

@@ -26,7 +26,7 @@ from rrm_jax.prompts import (
 from rrm_jax.records import Comparison, Judgement
 from rrm_jax.rl import learner
 from rrm_jax.rl.advantages import group_relative
-from rrm_jax.sampling import engine
+from rrm_jax.sampling import engine, layouts
 from rrm_jax.sampling.completions import Completion, rollout
 from rrm_jax.sampling.schedule import bucket
 from rrm_jax.text.reward import reward
@@ -88,7 +88,7 @@ def _sample(
   index: int,
 ) -> list[Completion]:
   forced = script(run.tokenizer, stage.template)
-  layout = sharding.decode_layout(run.layout, run.limits.weights, run.model)
+  layout = layouts.decode_layout(run.layout, run.limits.weights, run.model)
   sampler = engine.Engine(
     params=engine.prepared(state.params, cfg=run.model, layout=layout),
     cfg=run.model,

@@ -20,6 +20,7 @@ from rrm_jax.judge import Judge
 from rrm_jax.metrics import MetricWriter, PhaseTimer, Progress
 from rrm_jax.records import Comparison
 from rrm_jax.rl import learner
+from rrm_jax.sampling import layouts
 from rrm_jax.sampling.engine import prepared
 from rrm_jax.sharding import Layout
 from rrm_jax.text.tokenizer import Tokenizer
@@ -58,9 +59,9 @@ class Job:
     """The mesh and the rules of sampling.
 
     Raises:
-      ValueError: see `sharding.decode_layout`.
+      ValueError: see `layouts.decode_layout`.
     """
-    return sharding.decode_layout(
+    return layouts.decode_layout(
       self.layout, self.cfg.engine.weights, self.cfg.model
     )
 

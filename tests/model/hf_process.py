@@ -1,6 +1,6 @@
 """One process of the tests that need processes of their own.
 
-  python -m tests.model.hf_process memory FOLDER OUTPUT
+  python -m tests.model.hf_process memory FOLDER OUTPUT WAY
   python -m tests.model.hf_process pair FOLDER OUTPUT ADDRESS NUMBER
 
 Prints what it found as JSON.
@@ -14,7 +14,7 @@ from pathlib import Path
 import jax
 
 from rrm_jax import config, sharding
-from rrm_jax.model import hf, shards
+from rrm_jax.model import hf, shard_reader
 from tests import hf_folders, tiny
 
 # Six tensors of 61 MB in f32; the rest is small.
@@ -32,8 +32,10 @@ def _status(field: str) -> int:
   raise KeyError(field)
 
 
-def memory(folder: Path, output: Path) -> dict[str, int]:
+def memory(folder: Path, output: Path, way: str) -> dict[str, int]:
   """How far loading and saving reach beyond what they have to hold."""
+  if way == "accelerator":  # its programs on a CPU
+    sharding.on_host = lambda devices: False
   small = tiny.placed(tiny.params(), tiny.layout())
   hf.save(small, tiny.MODEL, output / "small", "float32")
   hf.load(output / "small", tiny.MODEL, tiny.layout())  # the compiler is there
@@ -54,14 +56,14 @@ def pair(folder: Path, output: Path, address: str, number: str) -> dict:
   """One of two processes, with one device each."""
   sharding.initialize(address, 2, int(number))
   over, count = sharding.layout(config.Mesh(fsdp=2)), [0]
-  real = shards.read
+  real = shard_reader.blocks
 
   def counting(*args):
-    made = real(*args)
-    count[0] += made.nbytes
-    return made
+    for begin, block in real(*args):
+      count[0] += block.nbytes
+      yield begin, block
 
-  shards.read = counting
+  shard_reader.blocks = counting
   cfg, failures = hf_folders.MODEL, []
   with jax.transfer_guard("disallow"):
     params = hf.load(folder, cfg, over)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import safetensors
 
-from rrm_jax.model import hf, shard_writer, shards
+from rrm_jax.model import hf, shard_reader, shard_writer, shards
 from tests import hf_folders, tiny
 
 CFG = hf_folders.MODEL
@@ -52,31 +52,31 @@ def test_the_library_reads_it(tmp_path, shard_bytes, dtype):
 
 
 def test_slices_are_the_librarys(tmp_path, monkeypatch):
-  monkeypatch.setattr(shards, "_BLOCK", 64)  # more than one of them
+  monkeypatch.setattr(shard_reader, "_BLOCK", 64)  # more than one of them
   held = {"x": np.arange(6 * 5 * 4, dtype=np.float32).reshape(6, 5, 4)}
   shard_writer.write(
     tmp_path, {"x": (6, 5, 4)}, "float32", held.values(), 1 << 30
   )
   tensor = shards.tensors(tmp_path)["x"]
   for index in np.s_[:, :, :], np.s_[1:4, 2:, :3], np.s_[5:, :1, 1:2]:
-    got = shards.read(tensor, (6, 5, 4), index)
+    got = shard_reader.read(tensor, (6, 5, 4), index)
     np.testing.assert_array_equal(got, held["x"][index])
     assert got.ctypes.data % 64 == 0
-  got = shards.read(tensor, (3, 40), np.s_[1:2, 7:9])
+  got = shard_reader.read(tensor, (3, 40), np.s_[1:2, 7:9])
   np.testing.assert_array_equal(got, [[47, 48]])
-  assert shards.equal(tensor, held["x"])
-  assert not shards.equal(tensor, held["x"].reshape(30, 4))
-  assert not shards.equal(tensor, held["x"].view(np.int32))
+  assert shard_reader.equal(tensor, held["x"])
+  assert not shard_reader.equal(tensor, held["x"].reshape(30, 4))
+  assert not shard_reader.equal(tensor, held["x"].view(np.int32))
   held["x"][5, 4, 3] += 1
-  assert not shards.equal(tensor, held["x"])
+  assert not shard_reader.equal(tensor, held["x"])
 
 
 def test_bits_are_compared_not_values(tmp_path):
   values = np.array([0.0, np.nan], np.float32)
   shard_writer.write(tmp_path, {"x": (2,)}, "float32", [values], 100)
   tensor = shards.tensors(tmp_path)["x"]
-  assert shards.equal(tensor, values)
-  assert not shards.equal(tensor, values * np.float32(-1))
+  assert shard_reader.equal(tensor, values)
+  assert not shard_reader.equal(tensor, values * np.float32(-1))
 
 
 def test_names_and_index_by_hand(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import safetensors
 import safetensors.numpy
 
-from rrm_jax.model import hf, shards
+from rrm_jax.model import hf, shard_reader, shards
 from tests import hf_folders, tiny
 
 Q = "model.layers.1.self_attn.q_proj.weight"
@@ -39,7 +39,7 @@ def fails(folder, *parts, cfg=hf_folders.MODEL, read=False):
   """Loading fails, says each of these, and reads no tensor before."""
   with pytest.MonkeyPatch.context() as patch:
     if not read:
-      patch.setattr(shards, "read", None)
+      patch.setattr(shard_reader, "blocks", None)
     with pytest.raises(ValueError) as raised:
       hf.load(folder, cfg, tiny.layout())
   for part in parts:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rrm_jax import config, sharding
-from rrm_jax.sampling import engine
+from rrm_jax.sampling import engine, layouts
 from tests import tiny
 from tools.compile_rollout import hlo, programs
 
@@ -20,15 +20,15 @@ CHOICES = ("training", "replicated", "tensor")
 MESHES = tiny.MESHES[:3]
 
 
-def layouts(mesh, choice):
+def pair(mesh, choice):
   """Of training and of sampling."""
   trained = tiny.layout(*mesh)
-  return trained, sharding.decode_layout(trained, choice, CFG)
+  return trained, layouts.decode_layout(trained, choice, CFG)
 
 
 @functools.cache
 def rollout(mesh, choice):
-  trained, over = layouts(mesh, choice)
+  trained, over = pair(mesh, choice)
   weights = tiny.placed(tiny.params(CFG), trained, CFG)
   prompts = tiny.prompts((3, 8, 1, 5, 6, 2, 8, 4), 8)
   run = tiny.sampler(over, SAMPLING, weights, CFG)
@@ -50,7 +50,7 @@ def test_the_same_tokens(mesh, choice):
 def test_the_rollout_copy_is_cut_as_chosen(monkeypatch, choice, stacked):
   """On a mesh (2, 2, 2), from the layout of training."""
   monkeypatch.setattr(engine, "stacked", lambda _: stacked)
-  trained, over = layouts((2, 2, 2), choice)
+  trained, over = pair((2, 2, 2), choice)
   weights = tiny.placed(tiny.params(CFG), trained, CFG)
   made = jax.jit(
     lambda x: engine.prepared.__wrapped__(x, cfg=CFG, layout=over)
@@ -123,7 +123,7 @@ def test_on_its_own_part_a_step_sends_nothing():
 def test_as_much_of_fsdp_as_the_model_divides_into(mesh, kv_heads, expected):
   cfg = tiny.variant(num_heads=24, num_kv_heads=kv_heads)
   trained = tiny.layout(*mesh)
-  over = sharding.decode_layout(trained, "tensor", cfg)
+  over = layouts.decode_layout(trained, "tensor", cfg)
   assert tuple(over.mesh.shape.values()) == expected
   assert [*over.mesh.devices.flat] == [*trained.mesh.devices.flat]
   assert over.batch_parts == expected[0]
@@ -134,7 +134,7 @@ def test_the_same_tokens_on_a_regrouped_mesh():
   trained = tiny.layout(1, 8, 1)
   prompts = tiny.prompts((3, 8, 1, 5), 8)
   weights = tiny.placed(tiny.params(cfg), trained, cfg)
-  over = sharding.decode_layout(trained, "tensor", cfg)
+  over = layouts.decode_layout(trained, "tensor", cfg)
   run = tiny.sampler(over, SAMPLING, weights, cfg)
   kernel = run.params["layers"][0]["mlp"]["up"]["kernel"]
   assert {s.data.shape for s in kernel.addressable_shards} == {(32, 24)}
@@ -154,5 +154,5 @@ def test_a_model_that_cannot_be_cut_is_named(mesh):
     rf"tensor={mesh[2]}, .* the divisors of 1; "
   )
   with pytest.raises(ValueError, match=message):
-    sharding.decode_layout(over, "tensor", cfg)
-  assert sharding.decode_layout(over, "training", cfg) == over
+    layouts.decode_layout(over, "tensor", cfg)
+  assert layouts.decode_layout(over, "training", cfg) == over

@@ -17,6 +17,7 @@ if [[ ! -x "$PEERS/bin/python" ]]; then
   echo "making $PEERS with $("$python" --version)"
   "$python" -m venv "$PEERS"
 fi
+unset PYTHONPATH # what lies there is not this environment's
 echo "installing google-tunix into $PEERS (minutes)"
 "$PEERS/bin/python" -m pip install --quiet --disable-pip-version-check \
   "google-tunix==0.1.7" "${JAX:-jax==0.10.2}" "flax==0.12.8"

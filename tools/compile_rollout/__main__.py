@@ -22,6 +22,7 @@ from jax.experimental import topologies
 from launch import setup
 from rrm_jax import config, sharding
 from rrm_jax.model import presets
+from rrm_jax.sampling import layouts
 from tools.compile_rollout import programs
 from tools.compile_rollout.hlo import Collective
 from tools.compile_rollout.programs import Measured, Work
@@ -177,7 +178,7 @@ def _run() -> None:
   work = Work(
     _SLOTS.value, _SLOTS.value // _SAMPLES.value, _PROMPT.value, _NEW.value
   )
-  sampled = sharding.decode_layout(layout, limits.weights, cfg)
+  sampled = layouts.decode_layout(layout, limits.weights, cfg)
   for field, count in (("slots", work.slots), ("prompts", work.prompts)):
     if not count or count % sampled.batch_parts:
       raise ValueError(

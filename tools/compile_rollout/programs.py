@@ -11,10 +11,10 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
-from rrm_jax import config, sharding
+from rrm_jax import config
 from rrm_jax.model import kv_cache, qwen2
 from rrm_jax.ops.filters import UNFILTERED
-from rrm_jax.sampling import budget, decode, engine, slots
+from rrm_jax.sampling import budget, decode, engine, layouts, slots
 from rrm_jax.sampling.schedule import Admitted, Request, bucket
 from rrm_jax.sharding import Layout
 from tools.compile_rollout import hlo
@@ -81,7 +81,7 @@ def lowered(
   Raises:
     ValueError: the model cannot be cut over this mesh.
   """
-  layout = sharding.decode_layout(trained, limits.weights, cfg)
+  layout = layouts.decode_layout(trained, limits.weights, cfg)
   if name == "prepare":
     held = _stacks(cfg, trained, "float32")
     return engine.prepared.lower(held, cfg=cfg, layout=layout)
@@ -127,7 +127,7 @@ def measured(
   begun = time.perf_counter()
   compiled = lowered(name, cfg, trained, limits, work).compile()
   seconds = time.perf_counter() - begun
-  layout = sharding.decode_layout(trained, limits.weights, cfg)
+  layout = layouts.decode_layout(trained, limits.weights, cfg)
   memory, text = compiled.memory_analysis(), compiled.as_text()
   assert memory is not None and text is not None, "this backend tells nothing"
   cache = abstract_slots(cfg, layout, limits, work).cache

@@ -29,6 +29,7 @@ jax.monitoring.register_event_duration_secs_listener(
   )
 )
 DTYPES = ("float32", "bfloat16", "float16")
+TORCH = {name: getattr(torch, name) for name in DTYPES}
 MESHES = [(1, 1, 1), (1, 4, 2), (2, 2, 2), (1, 2, 4)]
 
 
@@ -49,10 +50,7 @@ def way(request, monkeypatch):
 
 def theirs(folder, cfg, dtype="float32", shard="10KB"):
   """A folder that transformers wrote, and the model in it."""
-  model = torch_peer.build(cfg).to({
-    "float32": torch.float32, "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-  }[dtype])  # fmt: skip
+  model = torch_peer.build(cfg).to(TORCH[dtype])
   model.save_pretrained(folder, max_shard_size=shard)
   return model
 
@@ -158,6 +156,26 @@ def test_parameters_on_one_device_without_a_mesh(tmp_path):
   hf.verify(params, tiny.MODEL, tmp_path, "float32")
   back = hf.load(tmp_path, tiny.MODEL, tiny.layout())
   jax.tree.map(np.testing.assert_array_equal, fetch(params), fetch(back))
+
+
+@pytest.mark.parametrize("target", DTYPES)
+@pytest.mark.parametrize("held", ["float32", "bfloat16"])
+def test_casts_are_the_devices_to_the_bit(tmp_path, way, held, target):
+  """Subnormals, ties, signed zeros; the exact cast is by torch."""
+  cfg = tiny.variant(vocab_size=4096)
+  raw = np.random.default_rng(0).integers(0, 2**32, (4096, 32), np.uint32)
+  raw[(raw >> 23 & 0xFF) > 140] &= 0x807FFFFF  # subnormal, not too large
+  raw[::2] &= 0xFFFF8000  # ties
+  params = tiny.params(cfg)
+  params["embedding"] = raw.view(np.float32)
+  placed = tiny.placed(params, tiny.layout(), cfg)
+  hf.save(placed, cfg, tmp_path / "a", held)
+  params = hf.load(tmp_path / "a", cfg, tiny.layout(), "float32")
+  hf.save(params, cfg, tmp_path / "b", target)
+  _, _, data = hf_folders.tensors(tmp_path / "b")["model.embed_tokens.weight"]
+  wanted = torch.from_numpy(raw.view(np.float32)).to(TORCH[held])
+  wanted = wanted.to(TORCH[target]).contiguous().view(torch.uint8)
+  assert data == wanted.numpy().tobytes()
 
 
 def test_f16_weights_load_as_they_are_and_no_others_as_f16(tmp_path):

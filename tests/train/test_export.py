@@ -16,6 +16,7 @@ from rrm_jax.text import templates
 from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.train import export, importing, loading
 from tests import hf_folders, small_job, tiny
+from tests.text import sentence_models
 
 TEMPLATE = config.Template(name="arithmetic")
 
@@ -220,6 +221,19 @@ def test_what_reads_back_otherwise_is_no_export(
   with pytest.raises(ValueError, match=message):
     export.export(trained, tmp_path / "hf")
   assert [*tmp_path.iterdir()] == []
+
+
+def test_a_sentencepiece_tokenizer_is_refused(tmp_path):
+  """AutoTokenizer would read other ids from it, and say nothing."""
+  cfg = tiny.variant(vocab_size=512, max_positions=64)
+  source = hf_folders.make(tmp_path / "source", cfg)
+  for path in source.glob("*token*"):
+    path.unlink()
+  (source / "tokenizer.model").write_bytes(sentence_models.model("bpe"))
+  importing.import_folder(source, tmp_path / "workdir")
+  with pytest.raises(ValueError, match=r"convert it to tokenizer\.json"):
+    export.export(tmp_path / "workdir", tmp_path / "hf")
+  assert not (tmp_path / "hf").exists()
 
 
 def test_a_damaged_report(trained, tmp_path):

@@ -16,6 +16,7 @@ from rrm_jax import config
 from rrm_jax.model import kv_cache
 from rrm_jax.model.kv_cache import KVCache
 from rrm_jax.ops.attention import attend
+from rrm_jax.ops.causal_attention import attend_rows
 from rrm_jax.ops.rope import attention_factor, frequencies, rope
 from rrm_jax.sharding import Layout
 
@@ -89,9 +90,12 @@ class Attention(nn.Module):
     cache: KVCache | None,
     layer: int | jax.Array,
     positions: jax.Array,
-    mask: jax.Array,
+    mask: jax.Array | None,
   ) -> tuple[jax.Array, KVCache | None]:
-    """What each token gathers, and the cache with these tokens."""
+    """What each token gathers, and the cache with these tokens.
+
+    Without a mask the rows begin here: a token sees the columns up to its own.
+    """
     cfg = self.cfg
     heads = (cfg.num_heads, cfg.head_dim)
     kv_heads = (cfg.num_kv_heads, cfg.head_dim)
@@ -105,24 +109,28 @@ class Attention(nn.Module):
       scale=attention_factor(cfg.yarn),
     )
     q = turned(q, positions)
-    if cache is None:
+    bias = None
+    if cache is not None and cache.key_scales is not None:
+      # The bias of Qwen2's keys may dwarf what varies from token to token, and
+      # would set the step of int8 numbers; so it stays out of them.
+      bias = self.variables["params"]["k"]["bias"].astype(k.dtype)
+    if cache is not None:
+      stored = turned(k if bias is None else k - bias, positions)
+      cache = kv_cache.write(cache, layer, positions, stored, v, self.layout)
+    if mask is None:
+      out = attend_rows(q, turned(k, positions), v, self.layout)
+    elif cache is None:
       k = turned(k, positions)
       out = attend(q, k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3), mask)
-    elif cache.key_scales is None:
-      k = turned(k, positions)
-      cache = kv_cache.write(cache, layer, positions, k, v, self.layout)
-      seen = kv_cache.read(cache, layer, mask.shape[-1])
-      out = attend(q, seen.keys, seen.values, mask)
     else:
-      # The bias of Qwen2's keys may dwarf what varies from token to token,
-      # and would set the step of their int8 numbers; so it stays out of them.
-      bias = self.variables["params"]["k"]["bias"].astype(k.dtype)
-      k = turned(k - bias, positions)
-      cache = kv_cache.write(cache, layer, positions, k, v, self.layout)
-      seen = kv_cache.read(cache, layer, mask.shape[-1])
-      places = jnp.arange(mask.shape[-1])[None]
-      common = turned(jnp.broadcast_to(bias, places.shape + bias.shape), places)
-      out = attend(q, seen.keys, seen.values, mask, seen.scaled(common[0]))
+      seen, scaled = kv_cache.read(cache, layer, mask.shape[-1]), None
+      if bias is not None:
+        places = jnp.arange(mask.shape[-1])[None]
+        common = turned(
+          jnp.broadcast_to(bias, places.shape + bias.shape), places
+        )
+        scaled = seen.scaled(common[0])
+      out = attend(q, seen.keys, seen.values, mask, scaled)
     out = Linear(
       (cfg.embed_dim,), ("heads", "head_dim", "embed"), contracted=2, name="o"
     )(out)
@@ -156,12 +164,12 @@ class Block(nn.Module):
     self,
     carry: tuple[jax.Array, KVCache | None, int | jax.Array],
     positions: jax.Array,
-    mask: jax.Array,
+    mask: jax.Array | None,
     near: jax.Array | None = None,
   ) -> tuple[tuple[jax.Array, KVCache | None, int | jax.Array], None]:
     """The carry after this layer; the second result is scan's and unused."""
     x, cache, layer = carry
-    if near is not None:  # what layers with a sliding window see
+    if near is not None and mask is not None:  # a sliding window's
       slides = jnp.isin(layer, jnp.array(self.cfg.sliding_layers))
       mask = jnp.where(slides, near, mask)
     with jax.named_scope("attention"):

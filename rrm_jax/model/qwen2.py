@@ -40,7 +40,7 @@ class Decoder(nn.Module):
     self,
     tokens: jax.Array,
     positions: jax.Array,
-    mask: jax.Array,
+    mask: jax.Array | None,
     near: jax.Array | None,
     cache: KVCache | None,
   ) -> tuple[jax.Array, KVCache | None]:
@@ -122,13 +122,14 @@ def forward(
     params: As `init` makes them.
     cfg: The model's shape.
     tokens: Ids.
-    positions: Rotary positions, by default the columns. With a cache also
-      the slots that the tokens are written to.
+    positions: Rotary positions; with a cache also the slots that the tokens
+      are written to. By default the columns: the rows begin here, a cache is
+      filled but not read.
     valid: Tokens that may be attended to, by default all. Only rows padded
       on the left need it, as causal order hides padding on the right.
     live: With a cache, how many of its slots to look at; all by default.
     cache: What the rows have read already. A token sees every slot up to its
-      own position. Without a cache a token sees the columns up to its own.
+      own position. Where rows begin, it sees the columns up to its own.
       In `cfg.sliding_layers` it sees the last `cfg.sliding_window` of them.
     layout: How activations are cut over devices; None on one device.
 
@@ -137,12 +138,16 @@ def forward(
   """
   rows, columns = tokens.shape
   column = jnp.broadcast_to(jnp.arange(columns), (rows, columns))
+  begin = positions is None
   positions = column if positions is None else positions
   assert cache is None or valid is None, "rows with a cache are compact"
 
-  def mask(window: int | None) -> jax.Array:
+  def mask(window: int | None) -> jax.Array | None:
+    if begin and valid is None and not cfg.sliding_layers:
+      return None
     if cache is not None:
-      return causal(positions, jnp.arange(live or cache.slots)[None], window)
+      slots = columns if begin else live or cache.slots
+      return causal(positions, jnp.arange(slots)[None], window)
     seen = causal(column, column, window)
     return seen if valid is None else seen & valid[:, None, :]
 
@@ -162,7 +167,7 @@ def _unrolled(
   cfg: config.Model,
   tokens: jax.Array,
   positions: jax.Array,
-  mask: jax.Array,
+  mask: jax.Array | None,
   near: jax.Array | None,
   cache: KVCache | None,
   layout: Layout | None,

@@ -148,11 +148,8 @@ def prefill(
 ) -> KVCache:
   """The cache after reading P prompts, on every part of the batch axis."""
   rows, columns = tokens.shape
-  positions = jnp.broadcast_to(jnp.arange(columns), (rows, columns))
   blank = kv_cache.empty(cfg, rows, columns, stacked, stored)
-  _, cache = qwen2.forward(
-    params, cfg, tokens, positions, cache=blank, layout=layout
-  )
+  _, cache = qwen2.forward(params, cfg, tokens, cache=blank, layout=layout)
   assert cache is not None
   return kv_cache.constrained(cache, whole_rows(layout))
 

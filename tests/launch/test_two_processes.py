@@ -67,6 +67,14 @@ def test_figures_agree(workdirs):
         )  # fmt: skip
 
 
+def test_the_same_tokens_are_drawn(workdirs):
+  one, two = (
+    {path.name: path.read_text() for path in folder.glob("rollouts/*.txt")}
+    for folder in workdirs
+  )
+  assert one and one == two
+
+
 def test_reports_agree(workdirs):
   one, two = (
     json.loads((folder / "report.json").read_text())["models"]

@@ -83,9 +83,11 @@ class LearnerBatch:
   Attributes:
     tokens: Prompt and completion, compact.
     sampled: The tokens that carry loss.
-    logprobs: The sampler's, at the time of sampling.
+    logprobs: The old policy's, at the time of sampling: the sampler's, or with
+      `importance` the learner's.
     reference_logprobs: The reference model's; zeros where it is not used.
     advantages: One per row.
+    importance: What a token's loss is weighed by; None for 1.
   """
 
   tokens: Int32[Array, "N T"]
@@ -93,6 +95,7 @@ class LearnerBatch:
   logprobs: Float[Array, "N T"]
   reference_logprobs: Float[Array, "N T"]
   advantages: Float[Array, " N"]
+  importance: Float[Array, "N T"] | None = None
 
 
 @pytree

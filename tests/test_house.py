@@ -78,7 +78,7 @@ DOORS = {
 NO_NAMES = {"utils", "util", "common", "helpers", "base", "core", "manager"}
 MOST_LINES = 300
 # Every number of a run is in one file, where it can be looked up.
-LONGER = {"rrm_jax/config.py": 450}
+LONGER = {"rrm_jax/config.py": 480}
 
 
 def imports(source):
@@ -216,7 +216,7 @@ def test_the_house_keeps_its_rules(rule):
     (reflection_faults, "rrm_jax/judge.py", "hasattr(x, 'y')"),
     (reflection_faults, "rrm_jax/judge.py", "y = getattr(x, 'y', None)"),
     (size_faults, "rrm_jax/judge.py", "\n" * 301),
-    (size_faults, "rrm_jax/config.py", "\n" * 451),
+    (size_faults, "rrm_jax/config.py", "\n" * 481),
     (name_faults, "rrm_jax/text/utils.py", ""),
     (name_faults, "rrm_jax/core/loop.py", ""),
   ],

@@ -10,7 +10,7 @@ from rrm_jax import config, judge, prompts, sharding
 from rrm_jax.data import arithmetic
 from rrm_jax.judge import Judge
 from rrm_jax.records import Finish
-from rrm_jax.rl import learner
+from rrm_jax.rl import train_state
 from rrm_jax.sampling import budget, engine
 from rrm_jax.sampling.completions import Completion
 from rrm_jax.text import closed_vocabulary, templates
@@ -27,7 +27,7 @@ def random_judge():
   """Untrained, so that all kinds of nonsense are said."""
   model = config.from_mapping(config.Model, small_job.mapping()["model"])
   layout = sharding.layout(config.Mesh(data=8, fsdp=1))
-  params = learner.init_params(jax.random.key(3), model, layout)
+  params = train_state.init_params(jax.random.key(3), model, layout)
   return Judge(
     engine.prepared(params, cfg=model, layout=layout),
     model,

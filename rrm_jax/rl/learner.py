@@ -1,6 +1,6 @@
-"""The learner: start a state, score rows, update on them.
+"""The learner: score rows, update on them.
 
-All three are compiled once per shape. An update walks over its minibatches
+Both are compiled once per shape. An update walks over its minibatches
 inside one program, and over each minibatch's microbatches by adding up (sum,
 weight) pairs, so the split changes memory and nothing else.
 """
@@ -10,7 +10,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float
 
 from rrm_jax import config
 from rrm_jax.batches import LearnerBatch, Params, TrainState
@@ -22,74 +22,6 @@ from rrm_jax.rl import losses
 from rrm_jax.sharding import Layout
 
 Metrics = dict[str, jax.Array]
-
-
-def state_shardings(
-  cfg: config.Model, chain: optax.GradientTransformation, layout: Layout
-) -> TrainState:
-  """How a training state is cut: moments as their parameters.
-
-  Raises:
-    ValueError: a parameter cannot be cut evenly over this mesh.
-  """
-  shapes = qwen2.abstract(cfg)
-  params = layout.shardings(qwen2.logical_axes(cfg), shapes)
-  with jax.transfer_guard("allow"):  # optax makes scalars on the way
-    moments = optax.tree_map_params(
-      chain,
-      lambda _, sharding: sharding,
-      jax.eval_shape(chain.init, shapes),
-      params,
-      transform_non_params=lambda _: layout.replicated,
-    )
-  return TrainState(layout.replicated, params, moments)
-
-
-def init_params(key: PRNGKeyArray, cfg: config.Model, layout: Layout) -> Params:
-  """Random parameters, made where they belong."""
-  shardings = layout.shardings(qwen2.logical_axes(cfg), qwen2.abstract(cfg))
-  make = jax.jit(qwen2.init, static_argnums=1, out_shardings=shardings)
-  return make(key, cfg)
-
-
-def init_state(
-  params: Params,
-  cfg: config.Model,
-  chain: optax.GradientTransformation,
-  layout: Layout,
-) -> TrainState:
-  """A state at step 0 on a copy of `params`, which stay usable."""
-  make = jax.jit(
-    lambda p: TrainState(
-      jnp.int32(0), jax.tree.map(jnp.copy, p), chain.init(p)
-    ),
-    out_shardings=state_shardings(cfg, chain, layout),
-  )
-  return make(params)
-
-
-def abstract_params(cfg: config.Model, layout: Layout) -> Params:
-  """Shapes, dtypes and shardings of the parameters, for restoring them."""
-  shapes = qwen2.abstract(cfg)
-  return _placed(shapes, layout.shardings(qwen2.logical_axes(cfg), shapes))
-
-
-def abstract_state(
-  cfg: config.Model, chain: optax.GradientTransformation, layout: Layout
-) -> TrainState:
-  """Shapes, dtypes and shardings of a state, for restoring one."""
-  shapes = jax.eval_shape(
-    lambda p: TrainState(jnp.int32(0), p, chain.init(p)), qwen2.abstract(cfg)
-  )
-  return _placed(shapes, state_shardings(cfg, chain, layout))
-
-
-def _placed(shapes: PyTree, shardings: PyTree) -> PyTree:
-  return jax.tree.map(
-    lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
-    shapes,
-    shardings,
-  )
 
 
 def _row_logprobs(
@@ -167,7 +99,7 @@ def _loss_sums(
   layout: Layout,
   window: int | None,
 ) -> tuple[Array, tuple[Metrics, Array]]:
-  """The loss summed over this batch's tokens, and its metrics' sums.
+  """The weighted loss summed over this batch's tokens, and metrics' sums.
 
   Beside them `bad_rows`: which rows have a loss that is not finite.
   """
@@ -181,27 +113,37 @@ def _loss_sums(
     if objective is None:
       loss = losses.negative_log_likelihood(logprobs)
     else:
-      surrogate = losses.clipped_surrogate(
-        logprobs,
-        batch.logprobs,
-        batch.advantages,
-        objective.clip_low,
-        objective.clip_high,
-      )
-      loss = surrogate.loss
-      drift = jnp.abs(logprobs - batch.logprobs)
-      sums["clipped"] = masked.total(
-        surrogate.clipped.astype(jnp.float32), batch.sampled
-      )
-      sums["ratio"] = masked.total(surrogate.ratio, batch.sampled)
-      sums["logprob_difference"] = masked.total(drift, batch.sampled)
-      if objective.kl_coefficient:
-        kl = losses.k3(logprobs, batch.reference_logprobs)
-        loss = loss + objective.kl_coefficient * kl
-        sums["kl"] = masked.total(kl, batch.sampled)
+      loss, more = policy_loss(logprobs, batch, objective)
+      sums |= more
+      loss *= losses.row_weights(batch.sampled, objective.aggregation)
     sums["loss"] = masked.total(loss, batch.sampled)
     finite = jnp.isfinite(loss) | ~batch.sampled
   return sums["loss"], (sums, ~finite.all(axis=1))
+
+
+def policy_loss(
+  logprobs: Array, batch: LearnerBatch, objective: config.Objective
+) -> tuple[Array, Metrics]:
+  """The objective's loss per token, and its metrics' sums over tokens."""
+  surrogate = losses.policy(
+    logprobs, batch.logprobs, batch.advantages, batch.sampled, objective
+  )
+  loss = surrogate.loss
+  seen = {
+    "clipped": surrogate.clipped.astype(jnp.float32),
+    "ratio": surrogate.ratio,
+    "logprob_difference": jnp.abs(logprobs - batch.logprobs),
+  }
+  if batch.importance is not None:
+    loss = loss * batch.importance
+    seen["importance"] = batch.importance
+  if objective.kl_coefficient and objective.kl_in == "loss":
+    seen["kl"] = losses.divergence(
+      logprobs, batch.reference_logprobs, objective.kl_estimator
+    )
+    loss = loss + objective.kl_coefficient * seen["kl"]
+  sums = {name: masked.total(x, batch.sampled) for name, x in seen.items()}
+  return loss, sums
 
 
 @functools.partial(
@@ -227,18 +169,19 @@ def update(
 ) -> tuple[TrainState, Metrics]:
   """One step's optimizer updates, one per minibatch.
 
-  The loss is a mean over the `sampled` tokens of a minibatch. With an
-  `objective` it is the clipped surrogate with an optional KL term, without
-  one the supervised loss. With a `window` the sampled tokens of a row lie
-  within that many columns, and only there logits are made.
+  The loss is the `objective`'s over a minibatch's `sampled` tokens, summed as
+  it says; without one, the supervised loss and its mean. With a `window` the
+  sampled tokens of a row lie within that many columns, and only there logits
+  are made.
 
-  Of the metrics, each a mean over tokens, the first minibatch's are kept
-  under their names: it alone is on-policy, so there `logprob_difference` is
-  that between sampler and learner. The last minibatch's `ratio` and `clipped`
-  show how far the step went, and its `gradient_norm` that no update before it
-  went wrong. `parameter_norm` is the new state's, which may be saved if it is
-  finite. `bad_rows` [N] marks rows whose own loss is not finite, in the first
-  minibatch that has any: its update spoils all that follow.
+  Of the metrics, each but the loss a mean over tokens, the first minibatch's
+  are kept under their names: it alone is on-policy, so there
+  `logprob_difference` is that between sampler and learner. The last
+  minibatch's `ratio` and `clipped` show how far the step went, and its
+  `gradient_norm` that no update before it went wrong. `parameter_norm` is the
+  new state's, which may be saved if it is finite. `bad_rows` [N] marks rows
+  whose own loss is not finite, in the first minibatch that has any: its update
+  spoils all that follow.
   """
   loss_sums = functools.partial(
     _loss_sums,
@@ -262,8 +205,14 @@ def update(
     (_, (sums, _)), grads = jax.eval_shape(gradient, state.params, part)
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (grads, sums))
     (grads, sums), bad_rows = jax.lax.scan(accumulate, zeros, split)
-    weight = jnp.maximum(masked.count(rows.sampled), 1.0)
-    grads, metrics = jax.tree.map(lambda x: x / weight, (grads, sums))
+    tokens = losses.total_weight(rows.sampled, "token", 0)
+    weight = tokens
+    if objective is not None:
+      longest = window or rows.tokens.shape[1]
+      weight = losses.total_weight(rows.sampled, objective.aggregation, longest)
+    grads = jax.tree.map(lambda x: x / weight, grads)
+    metrics = {name: x / tokens for name, x in sums.items()}
+    metrics["loss"] = sums["loss"] / weight
     with jax.named_scope("optimizer"):
       moves, opt_state = chain.update(grads, state.opt_state, state.params)
       params = optax.apply_updates(state.params, moves)

@@ -24,8 +24,8 @@ from rrm_jax.prompts import (
   wanted,
 )
 from rrm_jax.records import Comparison, Judgement
-from rrm_jax.rl import learner
-from rrm_jax.rl.advantages import group_relative
+from rrm_jax.rl import learner, losses
+from rrm_jax.rl.advantages import advantages
 from rrm_jax.sampling import engine, layouts
 from rrm_jax.sampling.completions import Completion, rollout
 from rrm_jax.sampling.schedule import bucket
@@ -56,7 +56,7 @@ def step(
     rewards: np.ndarray = _rewards(judgements, comparisons, stage.samples)
   with run.timer("learn"):
     rows: Rollout = _rows(stage, asked, completions)
-    batch: LearnerBatch = _learner_batch(run, stage, rows, rewards)
+    batch: LearnerBatch = _learner_batch(run, stage, state, rows, rewards)
     state, metrics = learner.update(
       state,
       batch,
@@ -138,45 +138,63 @@ def _label(comparison: Comparison) -> int:
 
 
 def _learner_batch(
-  run: Run, stage: config.Grpo, seen: Rollout, rewards: np.ndarray
+  run: Run,
+  stage: config.Grpo,
+  state: TrainState,
+  seen: Rollout,
+  rewards: np.ndarray,
 ) -> LearnerBatch:
   rows = sharding.put(seen, run.layout.named("batch"))
-  reference = None
+  score = functools.partial(
+    learner.score,
+    tokens=rows.tokens,
+    sampled=rows.sampled,
+    cfg=run.model,
+    filters=filters.of(stage.sampling),
+    layout=run.layout,
+    microbatches=stage.minibatches * stage.microbatches,
+    window=stage.sampling.max_new_tokens,
+  )
+  reference = old = None
   if stage.objective.kl_coefficient:
     assert run.reference is not None
-    reference = learner.score(
-      run.reference,
-      rows.tokens,
-      rows.sampled,
-      cfg=run.model,
-      filters=filters.of(stage.sampling),
-      layout=run.layout,
-      microbatches=stage.minibatches * stage.microbatches,
-      window=stage.sampling.max_new_tokens,
-    )
+    reference = score(run.reference)
+  if stage.objective.importance_cap:
+    old = score(state.params)
   return _assemble(
     rows,
     sharding.put(rewards, run.layout.named("batch")),
     reference,
-    std_normalized=stage.objective.std_normalized,
+    old,
+    objective=stage.objective,
   )
 
 
-@functools.partial(jax.jit, static_argnames="std_normalized")
+@functools.partial(jax.jit, static_argnames="objective")
 def _assemble(
   rollout: Rollout,
   rewards: jax.Array,
   reference: jax.Array | None,
-  std_normalized: bool,
+  old: jax.Array | None,
+  objective: config.Objective,
 ) -> LearnerBatch:
+  logprobs, importance = rollout.logprobs, None
+  if old is not None:
+    importance = losses.importance(old, logprobs, objective.importance_cap)
+    logprobs = old
   if reference is None:
-    reference = jax.numpy.zeros_like(rollout.logprobs)
+    reference = jax.numpy.zeros_like(logprobs)
+  elif objective.kl_in == "reward":
+    distance = losses.divergence(logprobs, reference, objective.kl_estimator)
+    paid = jax.numpy.where(rollout.sampled, distance, 0.0).sum(axis=1)
+    rewards -= objective.kl_coefficient * paid.reshape(rewards.shape)
   return LearnerBatch(
     tokens=rollout.tokens,
     sampled=rollout.sampled,
-    logprobs=rollout.logprobs,
+    logprobs=logprobs,
     reference_logprobs=reference,
-    advantages=group_relative(rewards, std_normalized).reshape(-1),
+    advantages=advantages(rewards, objective).reshape(-1),
+    importance=importance,
   )
 
 

@@ -19,7 +19,7 @@ from rrm_jax.data.pipeline import Pipeline
 from rrm_jax.judge import Judge
 from rrm_jax.metrics import MetricWriter, PhaseTimer, Progress
 from rrm_jax.records import Comparison
-from rrm_jax.rl import learner
+from rrm_jax.rl import train_state
 from rrm_jax.sampling import layouts
 from rrm_jax.sampling.engine import prepared
 from rrm_jax.sharding import Layout
@@ -117,7 +117,7 @@ def _run_stage(job: Job, name: str) -> None:
     Progress(name, stage.steps) as progress,
   ):
     found = checkpoints.restore(
-      learner.abstract_state(job.cfg.model, chain, job.layout)
+      train_state.abstract_state(job.cfg.model, chain, job.layout)
     )
     needs_reference = (
       isinstance(stage, config.Grpo) and stage.objective.kl_coefficient > 0
@@ -129,7 +129,7 @@ def _run_stage(job: Job, name: str) -> None:
     )
     if found is None:
       assert start is not None
-      state = learner.init_state(start, job.cfg.model, chain, job.layout)
+      state = train_state.init_state(start, job.cfg.model, chain, job.layout)
     else:
       logging.info("%s: resumed at step %d", name, found[0])
       state = found[1]

@@ -20,7 +20,7 @@ from rrm_jax.data.pipeline import Source
 from rrm_jax.model import hf_config
 from rrm_jax.prompts import prompt
 from rrm_jax.records import Comparison
-from rrm_jax.rl import learner
+from rrm_jax.rl import train_state
 from rrm_jax.sharding import Layout, key
 from rrm_jax.text import templates
 from rrm_jax.text import tokenizer as tokenizers
@@ -143,7 +143,7 @@ def saved_params(
     lambda x: jax.ShapeDtypeStruct(
       x.shape, dtype or x.dtype, sharding=x.sharding
     ),
-    learner.abstract_params(job.model, layout),
+    train_state.abstract_params(job.model, layout),
   )
   wanted = TrainState(step=None, params=shapes, opt_state=None)
   floats: manifest.Floats = "saved" if dtype is None else "cast"
@@ -233,7 +233,7 @@ def initial_params(job: config.Job, seed: int, layout: Layout) -> Params:
     ValueError: `init_from` is no model's folder, or one of another model.
   """
   if not job.init_from:
-    return learner.init_params(key(seed, layout), job.model, layout)
+    return train_state.init_params(key(seed, layout), job.model, layout)
   folder = Path(job.init_from)
   if pretrained.is_hf(folder):
     pretrained.check_same(job, hf_config.read(folder))

@@ -11,7 +11,7 @@ from rrm_jax import config, optimizer
 from rrm_jax.batches import LearnerBatch, TrainState
 from rrm_jax.model import qwen2
 from rrm_jax.ops.filters import UNFILTERED
-from rrm_jax.rl import learner
+from rrm_jax.rl import learner, train_state
 from rrm_jax.sharding import fetch, put
 from tests import tiny
 
@@ -73,7 +73,7 @@ def whole_batch():
 
 @functools.cache
 def cut(chain, over):
-  return learner.state_shardings(MODEL, chain, over)
+  return train_state.state_shardings(MODEL, chain, over)
 
 
 def fresh(over, chain=ADAM, params=None):

@@ -1,8 +1,11 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rrm_jax import config
 from rrm_jax.rl import advantages
 
 
@@ -39,6 +42,25 @@ def test_gradients_are_numbers(std_normalized):
   assert not gradient[0].any()
 
 
-def test_the_share_that_teaches_nothing():
-  rewards = jnp.array([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0], [0.1, 0.1]])
-  assert advantages.zero_variance(rewards) == 0.75
+def test_leave_one_out_by_hand():
+  """One right of four: each against the mean of the three others."""
+  rewards = jnp.array([[1.0, -1.0, -1.0, -1.0], [0.1, 0.1, 0.1, 0.1]])
+  out = advantages.leave_one_out(rewards)
+  expected = [[2.0, -2 / 3, -2 / 3, -2 / 3], [0, 0, 0, 0]]
+  np.testing.assert_allclose(out, expected, rtol=1e-6)
+
+
+def test_the_objective_chooses():
+  rewards = jnp.array([[1.0, -1.0, 1.0, 1.0], [-1.0, -1.0, -1.0, -1.0]])
+  chosen = functools.partial(advantages.advantages, rewards)
+  np.testing.assert_array_equal(
+    chosen(config.Objective()), advantages.group_relative(rewards)
+  )
+  loo = config.Objective(baseline="leave_one_out", std_normalized=False)
+  np.testing.assert_array_equal(chosen(loo), advantages.leave_one_out(rewards))
+  batch = config.Objective(baseline="batch", std_normalized=False)
+  np.testing.assert_allclose(
+    chosen(batch), [[1.25, -0.75, 1.25, 1.25], [-0.75] * 4], rtol=1e-6
+  )
+  normalized = chosen(config.Objective(baseline="batch"))
+  np.testing.assert_allclose(normalized.std(), 1, rtol=1e-5)

@@ -10,7 +10,7 @@ import pytest
 from rrm_jax import config
 from rrm_jax.batches import LearnerBatch
 from rrm_jax.ops.filters import UNFILTERED
-from rrm_jax.rl import learner
+from rrm_jax.rl import learner, train_state
 from rrm_jax.sharding import fetch, put
 from tests import tiny
 
@@ -85,6 +85,52 @@ def test_meshes_change_nothing(batch, whole, fsdp, tensor):
   params, metrics = updated(batch, over, microbatches=2)
   close(params, whole[0])
   close(metrics, whole[1], 1e-5)
+
+
+OTHERS = {
+  "gspo": config.Objective(
+    policy="gspo", aggregation="sequence", clip_low=0.05, clip_high=0.05
+  ),
+  "cispo": config.Objective(policy="cispo", aggregation="fixed"),
+  "reinforce": config.Objective(
+    policy="reinforce", kl_coefficient=0.1, kl_estimator="k2"
+  ),
+  "dual clip": config.Objective(dual_clip=1.1, importance_cap=1.2),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_objectives(batch, name):
+  """By differentiating the plain formula; the split changes nothing."""
+  objective = OTHERS[name]
+  if objective.importance_cap:
+    rng = np.random.default_rng(5)
+    weights = rng.uniform(0.5, 1.2, batch.tokens.shape).astype(np.float32)
+    batch = dataclasses.replace(batch, importance=weights)
+
+  held = jax.tree.map(jnp.asarray, batch)
+
+  def loss(params):
+    logprobs = plain_logprobs(params, held.tokens)
+    logprobs = jnp.where(held.sampled, logprobs, 0.0)
+    each, _ = learner.policy_loss(logprobs, held, objective)
+    count = batch.sampled.sum(axis=1)
+    rows = (each * batch.sampled).sum(axis=1)
+    if objective.aggregation == "sequence":
+      return jnp.mean(rows / count)
+    if objective.aggregation == "fixed":
+      return jnp.mean(rows / batch.tokens.shape[1])
+    return rows.sum() / count.sum()
+
+  value, expected = jax.jit(jax.value_and_grad(loss))(
+    tiny.single(tiny.params(MODEL))
+  )
+  found, metrics = gradient(batch, objective)
+  np.testing.assert_allclose(metrics["loss"], value, rtol=1e-5)
+  close(found, fetch(expected), 1e-5)
+  parts, _ = updated(batch, objective=objective, microbatches=4)
+  whole, _ = updated(batch, objective=objective)
+  close(parts, whole)
 
 
 def rows_of(batch, rows):
@@ -203,7 +249,9 @@ def test_at_rate_zero_nothing_drifts():
     rollout.tokens, rollout.sampled, rollout.logprobs, zeros, ones
   )
   before = tiny.params()
-  state = learner.init_state(tiny.placed(before, over), tiny.MODEL, STILL, over)
+  state = train_state.init_state(
+    tiny.placed(before, over), tiny.MODEL, STILL, over
+  )
   state, metrics = learner.update(
     state,
     put(batch, over.named("batch")),

@@ -7,7 +7,7 @@ import pytest
 
 from rrm_jax import config
 from rrm_jax.ops.filters import UNFILTERED
-from rrm_jax.rl import learner
+from rrm_jax.rl import learner, train_state
 from rrm_jax.sharding import put
 from tests import tiny
 
@@ -21,7 +21,7 @@ from .learning import (
 def test_the_state_is_donated_cut_and_learns(batch):
   over = tiny.layout(fsdp=4, tensor=2)
   params = tiny.placed(tiny.params(MODEL), over, MODEL)
-  state = learner.init_state(params, MODEL, ADAM, over)
+  state = train_state.init_state(params, MODEL, ADAM, over)
   rows = put(batch, over.named("batch"))
   losses = []
   for _ in range(3):
@@ -41,7 +41,7 @@ def test_the_state_is_donated_cut_and_learns(batch):
   # The parameters it started from are another copy.
   assert not any(x.is_deleted() for x in jax.tree.leaves(params))
   assert int(state.step) == 3
-  expected = learner.state_shardings(MODEL, ADAM, over)
+  expected = train_state.state_shardings(MODEL, ADAM, over)
   jax.tree.map(
     lambda x, s: None if x.sharding.is_equivalent_to(s, x.ndim) else 1 / 0,
     state,
@@ -57,7 +57,7 @@ def moments(tree):
 
 def test_moments_are_cut_like_their_parameters():
   over = tiny.layout(fsdp=4, tensor=2)
-  state = learner.init_state(
+  state = train_state.init_state(
     tiny.placed(tiny.params(MODEL), over, MODEL), MODEL, ADAM, over
   )
   found = moments(state.opt_state)
@@ -77,13 +77,13 @@ def test_moments_are_cut_like_their_parameters():
 
 def test_abstract_states_describe_real_ones():
   over = tiny.layout(fsdp=4, tensor=2)
-  params = learner.init_params(jax.random.key(0), MODEL, over)
-  state = learner.init_state(params, MODEL, ADAM, over)
-  described = learner.abstract_state(MODEL, ADAM, over)
+  params = train_state.init_params(jax.random.key(0), MODEL, over)
+  state = train_state.init_state(params, MODEL, ADAM, over)
+  described = train_state.abstract_state(MODEL, ADAM, over)
   assert jax.tree.structure(state) == jax.tree.structure(described)
   for x, y in zip(
     jax.tree.leaves((state, params)),
-    jax.tree.leaves((described, learner.abstract_params(MODEL, over))),
+    jax.tree.leaves((described, train_state.abstract_params(MODEL, over))),
     strict=True,
   ):
     assert (x.shape, x.dtype) == (y.shape, y.dtype)
@@ -92,7 +92,7 @@ def test_abstract_states_describe_real_ones():
 
 def test_an_uneven_mesh_is_named():
   with pytest.raises(ValueError, match=r"kv_heads=2 does not divide into 4"):
-    learner.state_shardings(tiny.MODEL, ADAM, tiny.layout(fsdp=2, tensor=4))
+    train_state.state_shardings(tiny.MODEL, ADAM, tiny.layout(fsdp=2, tensor=4))
 
 
 @pytest.mark.parametrize("microbatches", [1, 4])
@@ -139,7 +139,7 @@ def test_a_window_scores_the_completions_alone(batch):
 @pytest.mark.parametrize("objective", [None, config.Objective()])
 def test_a_window_changes_no_update(batch, objective):
   def updated(window):
-    state = learner.init_state(
+    state = train_state.init_state(
       tiny.single(tiny.params(MODEL)), MODEL, ADAM, tiny.layout()
     )
     return learner.update(

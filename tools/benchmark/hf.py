@@ -25,7 +25,7 @@ from absl import app, flags
 from launch import setup
 from rrm_jax import config, sharding
 from rrm_jax.model import hf, hf_config, presets
-from rrm_jax.rl import learner
+from rrm_jax.rl import train_state
 from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.train import export, importing
 from tools import measuring
@@ -71,7 +71,7 @@ class Row(NamedTuple):
 def make(folder: Path, cfg: config.Model, dtype: str) -> None:
   """A Hugging Face folder of random weights."""
   layout = sharding.layout(config.Mesh())
-  params = learner.init_params(sharding.key(0, layout), cfg, layout)
+  params = train_state.init_params(sharding.key(0, layout), cfg, layout)
   folder.mkdir()
   hf.save(params, cfg, folder, dtype)
   shape = json.dumps(hf_config.to_hf_config(cfg, dtype))

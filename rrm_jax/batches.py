@@ -6,9 +6,8 @@ Law of alignment: entry t of every per-token array describes token t, and
 `logprobs[:, t] = log p(token t | tokens < t)`. Nothing is ever shifted, and
 no mask is derived from a token's id.
 
-Rows are compact: the prompt starts at column 0, the completion follows its
-last token directly, padding comes last. So a token's column is its position,
-and causal order alone keeps padding out of what a token attends to.
+Rows are padded on the right, so causal order alone keeps padding out of what a
+token attends to.
 """
 
 import dataclasses
@@ -16,7 +15,7 @@ import typing
 from typing import Any, TypeVar
 
 import jax
-from jaxtyping import Bool, Float, Int32, UInt32
+from jaxtyping import Bool, Float, Int32
 
 Params = dict[str, Any]
 # NumPy's where a batch is made and read, jax's where it is computed with.
@@ -37,43 +36,16 @@ def pytree(cls: type[C]) -> type[C]:
 
 
 @pytree
-class Prompts:
-  """What to complete.
+class Prefix:
+  """What completions go on from: the prompt of each G rows, in their order.
 
   Attributes:
     tokens: Ids, padded on the right.
-    length: Tokens of each prompt, at least 1.
-    prompt_id: With the sample's number, names a row's random stream.
-    active: False for rows that only fill up a batch.
+    length: Tokens of each prompt.
   """
 
   tokens: Int32[Array, "P Tp"]
   length: Int32[Array, " P"]
-  prompt_id: UInt32[Array, " P"]
-  active: Bool[Array, " P"]
-
-
-@pytree
-class Rollout:
-  """Prompts with their completions; the G samples of a prompt are adjacent.
-
-  Attributes:
-    tokens: Prompt and completion, compact.
-    prompt_length: Tokens of the prompt.
-    length: Tokens of prompt and completion.
-    logprobs: Of the distribution that was sampled, 0 where not `sampled`.
-    sampled: Drawn from the model by the sampler, stop tokens included.
-    forced: Written by the thinking budget, not by the model.
-    stopped: The row ended with a stop token, not for want of room.
-  """
-
-  tokens: Int32[Array, "N T"]
-  prompt_length: Int32[Array, " N"]
-  length: Int32[Array, " N"]
-  logprobs: Float[Array, "N T"]
-  sampled: Bool[Array, "N T"]
-  forced: Bool[Array, "N T"]
-  stopped: Bool[Array, " N"]
 
 
 @pytree
@@ -81,13 +53,15 @@ class LearnerBatch:
   """What an update needs of N rows.
 
   Attributes:
-    tokens: Prompt and completion, compact.
+    tokens: Prompt and completion, compact; with a `prefix` completions alone,
+      from column 0 on.
     sampled: The tokens that carry loss.
     logprobs: The old policy's, at the time of sampling: the sampler's, or with
       `importance` the learner's.
     reference_logprobs: The reference model's; zeros where it is not used.
     advantages: One per row.
     importance: What a token's loss is weighed by; None for 1.
+    prefix: The prompts.
   """
 
   tokens: Int32[Array, "N T"]
@@ -96,6 +70,7 @@ class LearnerBatch:
   reference_logprobs: Float[Array, "N T"]
   advantages: Float[Array, " N"]
   importance: Float[Array, "N T"] | None = None
+  prefix: Prefix | None = None
 
 
 @pytree

@@ -321,6 +321,7 @@ class Grpo:
   Each step judges `comparisons` (P) with `samples` (G) completions each and
   makes `minibatches` optimizer updates, each accumulated over `microbatches`.
   `labels="random"` replaces each label by a coin flip: the control.
+  `shared_prefix` reads a prompt once for all its completions where it learns.
   """
 
   steps: int
@@ -334,11 +335,11 @@ class Grpo:
   objective: Objective = Objective()
   curriculum: tuple[int, ...] = ()
   labels: Literal["given", "random"] = "given"
+  shared_prefix: bool = True
   minibatches: int = 1
   microbatches: int = 1
 
   def __post_init__(self) -> None:
-    rows = self.comparisons * self.samples
     drawn = self.sampling
     if drawn.temperature == 0:
       raise ValueError(
@@ -356,10 +357,11 @@ class Grpo:
       raise ValueError(
         f"samples={self.samples}: a group of one has no relative advantage"
       )
-    if rows % (self.minibatches * self.microbatches):
+    if self.comparisons % (self.minibatches * self.microbatches):
       raise ValueError(
-        f"comparisons x samples = {rows} rows do not split into minibatches="
-        f"{self.minibatches} of microbatches={self.microbatches}"
+        f"comparisons={self.comparisons} do not split into minibatches="
+        f"{self.minibatches} of microbatches={self.microbatches}; the samples "
+        "of a comparison stay together"
       )
 
 

@@ -10,13 +10,13 @@ import numpy as np
 from jax.sharding import AxisType
 
 from rrm_jax import config, sharding
-from rrm_jax.batches import Params, Prompts, Rollout
+from rrm_jax.batches import Params
 from rrm_jax.model import qwen2
 from rrm_jax.ops import filters
 from rrm_jax.sampling import budget, engine
 from rrm_jax.sampling.budget import CHOICE, Script
-from rrm_jax.sampling.completions import rollout
 from rrm_jax.sharding import MESH_AXES, Layout, put
+from tests.rollouts import Prompts, Rollout, rollout
 
 # Cuts evenly over every mesh of the tests: fsdp up to 8, tensor up to 2.
 MODEL = config.Model(

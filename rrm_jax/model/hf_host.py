@@ -20,7 +20,7 @@ from rrm_jax.model import shard_reader, shards
 from rrm_jax.model.hf_table import Kind, kinds, places
 
 _TILE = 1 << 18  # bytes transposed at a time: they stay in a core's cache
-_PIECE = 1 << 24  # bytes that are one thread's work
+_PIECE = 1 << 22  # bytes that are one thread's work
 
 Index = tuple[slice, ...]
 # Where to, and where from; of one shape.

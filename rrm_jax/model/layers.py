@@ -16,7 +16,7 @@ from rrm_jax import config
 from rrm_jax.model import kv_cache
 from rrm_jax.model.kv_cache import KVCache
 from rrm_jax.ops.attention import attend
-from rrm_jax.ops.causal_attention import attend_rows
+from rrm_jax.ops.causal_attention import Shared, attend_rows, attend_shared
 from rrm_jax.ops.rope import attention_factor, frequencies, rope
 from rrm_jax.sharding import Layout
 
@@ -90,7 +90,7 @@ class Attention(nn.Module):
     cache: KVCache | None,
     layer: int | jax.Array,
     positions: jax.Array,
-    mask: jax.Array | None,
+    mask: jax.Array | Shared | None,
   ) -> tuple[jax.Array, KVCache | None]:
     """What each token gathers, and the cache with these tokens.
 
@@ -119,6 +119,8 @@ class Attention(nn.Module):
       cache = kv_cache.write(cache, layer, positions, stored, v, self.layout)
     if mask is None:
       out = attend_rows(q, turned(k, positions), v, self.layout)
+    elif isinstance(mask, Shared):
+      out = attend_shared(q, turned(k, positions), v, mask, self.layout)
     elif cache is None:
       k = turned(k, positions)
       out = attend(q, k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3), mask)
@@ -164,12 +166,13 @@ class Block(nn.Module):
     self,
     carry: tuple[jax.Array, KVCache | None, int | jax.Array],
     positions: jax.Array,
-    mask: jax.Array | None,
+    mask: jax.Array | Shared | None,
     near: jax.Array | None = None,
   ) -> tuple[tuple[jax.Array, KVCache | None, int | jax.Array], None]:
     """The carry after this layer; the second result is scan's and unused."""
     x, cache, layer = carry
-    if near is not None and mask is not None:  # a sliding window's
+    if near is not None:  # what layers with a sliding window see
+      mask = cast(jax.Array, mask)
       slides = jnp.isin(layer, jnp.array(self.cfg.sliding_layers))
       mask = jnp.where(slides, near, mask)
     with jax.named_scope("attention"):

@@ -26,6 +26,7 @@ from rrm_jax.batches import Params
 from rrm_jax.model.kv_cache import KVCache
 from rrm_jax.model.layers import Block, RMSNorm, param
 from rrm_jax.ops.attention import causal
+from rrm_jax.ops.causal_attention import Shared
 from rrm_jax.sharding import Layout
 
 
@@ -40,7 +41,7 @@ class Decoder(nn.Module):
     self,
     tokens: jax.Array,
     positions: jax.Array,
-    mask: jax.Array | None,
+    mask: jax.Array | Shared | None,
     near: jax.Array | None,
     cache: KVCache | None,
   ) -> tuple[jax.Array, KVCache | None]:
@@ -114,6 +115,7 @@ def forward(
   valid: Bool[Array, "B T"] | None = None,
   cache: KVCache | None = None,
   live: int | None = None,
+  shared: Shared | None = None,
   layout: Layout | None = None,
 ) -> tuple[Float[Array, "B T D"], KVCache | None]:
   """Hidden states after the final norm; logits are `hidden @ unembedding`.
@@ -131,6 +133,8 @@ def forward(
     cache: What the rows have read already. A token sees every slot up to its
       own position. Where rows begin, it sees the columns up to its own.
       In `cfg.sliding_layers` it sees the last `cfg.sliding_window` of them.
+    shared: Without a cache: a row is a prompt and all its completions, whose
+      positions go on from the prompt's last.
     layout: How activations are cut over devices; None on one device.
 
   Returns:
@@ -141,8 +145,11 @@ def forward(
   begin = positions is None
   positions = column if positions is None else positions
   assert cache is None or valid is None, "rows with a cache are compact"
+  assert shared is None or not cfg.sliding_layers, "no windows into a prompt"
 
-  def mask(window: int | None) -> jax.Array | None:
+  def mask(window: int | None) -> jax.Array | Shared | None:
+    if shared is not None:
+      return shared
     if begin and valid is None and not cfg.sliding_layers:
       return None
     if cache is not None:
@@ -151,7 +158,9 @@ def forward(
     seen = causal(column, column, window)
     return seen if valid is None else seen & valid[:, None, :]
 
-  near = mask(cfg.sliding_window) if cfg.sliding_layers else None
+  near = None
+  if cfg.sliding_layers:
+    near = cast(jax.Array, mask(cfg.sliding_window))
   if isinstance(params["layers"], tuple):
     return _unrolled(
       params, cfg, tokens, positions, mask(None), near, cache, layout
@@ -167,7 +176,7 @@ def _unrolled(
   cfg: config.Model,
   tokens: jax.Array,
   positions: jax.Array,
-  mask: jax.Array | None,
+  mask: jax.Array | Shared | None,
   near: jax.Array | None,
   cache: KVCache | None,
   layout: Layout | None,

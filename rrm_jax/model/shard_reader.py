@@ -13,7 +13,7 @@ import numpy as np
 from rrm_jax.model import shards
 from rrm_jax.model.shards import Tensor
 
-_BLOCK = 1 << 24  # bytes mapped at a time
+_BLOCK = 1 << 22  # bytes mapped at a time
 _ALIGNMENT = 64  # bytes
 
 

@@ -6,6 +6,7 @@ weight) pairs, so the split changes memory and nothing else.
 """
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +14,10 @@ import optax
 from jaxtyping import Array, Float
 
 from rrm_jax import config
-from rrm_jax.batches import LearnerBatch, Params, TrainState
+from rrm_jax.batches import LearnerBatch, Params, Prefix, TrainState
 from rrm_jax.model import qwen2
 from rrm_jax.ops import masked
+from rrm_jax.ops.causal_attention import Shared
 from rrm_jax.ops.filters import Filters
 from rrm_jax.ops.logprobs import logprobs as token_logprobs
 from rrm_jax.rl import losses
@@ -24,88 +26,127 @@ from rrm_jax.sharding import Layout
 Metrics = dict[str, jax.Array]
 
 
-def _row_logprobs(
-  params: Params,
-  tokens: Array,
-  sampled: Array,
-  cfg: config.Model,
-  filters: Filters,
-  layout: Layout,
-  window: int | None,
-) -> tuple[Float[Array, "N T"], Float[Array, "N T"]]:
-  """log p(token t | tokens < t) and the entropy there.
+class Way(NamedTuple):
+  """How log-probabilities come about; static.
 
-  With a window, only of that many tokens from the first sampled one, 0
-  elsewhere: with a large vocabulary the logits of a long prompt would cost
-  more than the layers.
+  Attributes:
+    cfg: The model's shape.
+    filters: Of the sampler, whose distribution this is.
+    layout: The devices.
+    shared: With a prefix, whether a prompt passes through the model once for
+      all its completions, or with each of them.
   """
-  hidden, _ = qwen2.forward(params, cfg, tokens, layout=layout)
-  rows, columns = tokens.shape
-  first = jnp.maximum(jnp.argmax(sampled, axis=1), 1) if window else 1
-  width = window or columns - 1
-  at = jnp.reshape(first, (-1, 1)) + jnp.arange(width)
-  # Windows that reach over the end meet at the last column.
-  at = jnp.broadcast_to(jnp.minimum(at, columns - 1), (rows, width))
-  read = jnp.take_along_axis(hidden, at[..., None] - 1, axis=1)
+
+  cfg: config.Model
+  filters: Filters
+  layout: Layout
+  shared: bool = True
+
+
+def _logprobs(
+  params: Params, tokens: Array, prefix: Prefix | None, way: Way
+) -> tuple[Float[Array, "N T"], Float[Array, "N T"]]:
+  """log p(token t | what is before it) and the entropy there.
+
+  Without a prefix there is nothing before the first column: 0 there.
+  """
+  if prefix is None:
+    hidden, _ = qwen2.forward(params, way.cfg, tokens, layout=way.layout)
+    hidden = hidden[:, :-1]
+    targets = tokens[:, 1:]
+  else:
+    read = _shared if way.shared else _apart
+    hidden, targets = read(params, tokens, prefix, way), tokens
   flat, entropy = token_logprobs(
-    read.reshape(rows * width, -1),
-    qwen2.unembedding(params, cfg),
-    jnp.take_along_axis(tokens, at, axis=1).reshape(-1),
-    filters,
+    hidden.reshape(-1, hidden.shape[-1]),
+    qwen2.unembedding(params, way.cfg),
+    targets.reshape(-1),
+    way.filters,
   )
-  row = jnp.arange(rows)[:, None]
-
-  def place(x: Array) -> Array:
-    empty = jnp.zeros((rows, columns), jnp.float32)
-    return empty.at[row, at].set(x.reshape(rows, width))
-
-  return place(flat), place(entropy)
+  first = ((0, 0), (tokens.shape[1] - targets.shape[1], 0))
+  return (
+    jnp.pad(flat.reshape(targets.shape), first),
+    jnp.pad(entropy.reshape(targets.shape), first),
+  )
 
 
-@functools.partial(
-  jax.jit,
-  static_argnames=("cfg", "filters", "layout", "microbatches", "window"),
-)
+def _shared(
+  params: Params, tokens: Array, prefix: Prefix, way: Way
+) -> Float[Array, "N T D"]:
+  """The hidden state before each token; a prompt is read once.
+
+  A group is one row: its prompt, then its completions, each of which begins at
+  the prompt's end. That is Tp + G T tokens through the model, not G (Tp + T).
+  """
+  (prompts, columns), (rows, width) = prefix.tokens.shape, tokens.shape
+  samples = rows // prompts
+  packed = tokens.reshape(prompts, -1)
+  place = jnp.arange(samples * width) % width
+  begun = jnp.broadcast_to(jnp.arange(columns), prefix.tokens.shape)
+  hidden, _ = qwen2.forward(
+    params,
+    way.cfg,
+    jnp.concatenate([prefix.tokens, packed], 1),
+    jnp.concatenate([begun, prefix.length[:, None] + place], 1),
+    shared=Shared(prefix.length, columns, samples),
+    layout=way.layout,
+  )
+  last = hidden[jnp.arange(prompts), prefix.length - 1]
+  own = hidden[:, columns:].reshape(rows, width, -1)
+  first = jnp.repeat(last, samples, 0)[:, None]
+  return jnp.concatenate([first, own[:, :-1]], 1)
+
+
+def _apart(
+  params: Params, tokens: Array, prefix: Prefix, way: Way
+) -> Float[Array, "N T D"]:
+  """The same, of compact rows that begin with their prompt."""
+  width, samples = tokens.shape[1], len(tokens) // len(prefix.tokens)
+  prompts = jnp.repeat(prefix.tokens, samples, 0)
+  length = jnp.repeat(prefix.length, samples)[:, None]
+  column = jnp.arange(prompts.shape[1] + width)
+  both = jnp.concatenate([prompts, tokens], 1)
+  # After the prompt's tokens come those from its padded end on.
+  source = jnp.where(
+    column < length, column, column - length + prompts.shape[1]
+  )
+  compact = jnp.take_along_axis(both, source, axis=1, mode="clip")
+  hidden, _ = qwen2.forward(params, way.cfg, compact, layout=way.layout)
+  before = length - 1 + jnp.arange(width)
+  return jnp.take_along_axis(hidden, before[..., None], axis=1)
+
+
+@functools.partial(jax.jit, static_argnames=("way", "microbatches"))
 def score(
   params: Params,
   tokens: Array,
-  sampled: Array,
+  prefix: Prefix | None,
   *,
-  cfg: config.Model,
-  filters: Filters,
-  layout: Layout,
+  way: Way,
   microbatches: int = 1,
-  window: int | None = None,
 ) -> Float[Array, "N T"]:
-  """Log-probabilities of given rows, for the reference model.
+  """Log-probabilities of given rows, for the reference model."""
 
-  With a `window`, of that many tokens from a row's first sampled one.
-  """
+  def part(rows: tuple[Array, Prefix | None]) -> Array:
+    return _logprobs(params, *rows, way)[0]
 
-  def part(rows: tuple[Array, Array]) -> Array:
-    return _row_logprobs(params, *rows, cfg, filters, layout, window)[0]
-
-  shape = (microbatches, -1, tokens.shape[-1])
-  out = jax.lax.map(part, (tokens.reshape(shape), sampled.reshape(shape)))
-  return out.reshape(tokens.shape)
+  rows = jax.tree.map(
+    lambda x: x.reshape(microbatches, -1, *x.shape[1:]), (tokens, prefix)
+  )
+  return jax.lax.map(part, rows).reshape(tokens.shape)
 
 
 def _loss_sums(
   params: Params,
   batch: LearnerBatch,
   objective: config.Objective | None,
-  cfg: config.Model,
-  filters: Filters,
-  layout: Layout,
-  window: int | None,
+  way: Way,
 ) -> tuple[Array, tuple[Metrics, Array]]:
   """The weighted loss summed over this batch's tokens, and metrics' sums.
 
   Beside them `bad_rows`: which rows have a loss that is not finite.
   """
-  logprobs, entropy = _row_logprobs(
-    params, batch.tokens, batch.sampled, cfg, filters, layout, window
-  )
+  logprobs, entropy = _logprobs(params, batch.tokens, batch.prefix, way)
   # Before anything is exponentiated: 0 times an overflow is not a 0 gradient.
   logprobs = jnp.where(batch.sampled, logprobs, 0.0)
   with jax.named_scope("loss"):
@@ -149,8 +190,7 @@ def policy_loss(
 @functools.partial(
   jax.jit,
   static_argnames=(
-    "cfg", "objective", "chain", "filters", "layout", "minibatches",
-    "microbatches", "window",
+    "way", "objective", "chain", "minibatches", "microbatches", "longest",
   ),
   donate_argnames=("state",),
 )  # fmt: skip
@@ -158,21 +198,18 @@ def update(
   state: TrainState,
   batch: LearnerBatch,
   *,
-  cfg: config.Model,
+  way: Way,
   objective: config.Objective | None,
   chain: optax.GradientTransformation,
-  filters: Filters,
-  layout: Layout,
   minibatches: int = 1,
   microbatches: int = 1,
-  window: int | None = None,
+  longest: int = 0,
 ) -> tuple[TrainState, Metrics]:
   """One step's optimizer updates, one per minibatch.
 
   The loss is the `objective`'s over a minibatch's `sampled` tokens, summed as
-  it says; without one, the supervised loss and its mean. With a `window` the
-  sampled tokens of a row lie within that many columns, and only there logits
-  are made.
+  it says; without one, the supervised loss and its mean. `longest` is the most
+  tokens that a completion may have, which "fixed" aggregation divides by.
 
   Of the metrics, each but the loss a mean over tokens, the first minibatch's
   are kept under their names: it alone is on-policy, so there
@@ -183,14 +220,7 @@ def update(
   whose own loss is not finite, in the first minibatch that has any: its update
   spoils all that follow.
   """
-  loss_sums = functools.partial(
-    _loss_sums,
-    objective=objective,
-    cfg=cfg,
-    filters=filters,
-    layout=layout,
-    window=window,
-  )
+  loss_sums = functools.partial(_loss_sums, objective=objective, way=way)
   gradient = jax.value_and_grad(loss_sums, has_aux=True)
 
   def minibatch(
@@ -208,8 +238,8 @@ def update(
     tokens = losses.total_weight(rows.sampled, "token", 0)
     weight = tokens
     if objective is not None:
-      longest = window or rows.tokens.shape[1]
-      weight = losses.total_weight(rows.sampled, objective.aggregation, longest)
+      most = longest or rows.tokens.shape[1]
+      weight = losses.total_weight(rows.sampled, objective.aggregation, most)
     grads = jax.tree.map(lambda x: x / weight, grads)
     metrics = {name: x / tokens for name, x in sums.items()}
     metrics["loss"] = sums["loss"] / weight
@@ -222,13 +252,13 @@ def update(
     return TrainState(state.step, params, opt_state), metrics
 
   state, metrics = jax.lax.scan(minibatch, state, _split(batch, minibatches))
-  bad_rows = metrics.pop("bad_rows")  # minibatch, microbatch, row
+  bad_rows = metrics.pop("bad_rows")  # minibatch, microbatch, row of it
   first = {name: value[0] for name, value in metrics.items()}
   broken = ~jnp.isfinite(metrics["gradient_norm"])
   spoiled = jnp.cumsum(broken) > broken
   bad_rows &= ~spoiled[:, None, None]
   first["parameter_norm"] = metrics["parameter_norm"][-1]
-  first["bad_rows"] = bad_rows.transpose(2, 1, 0).reshape(-1)
+  first["bad_rows"] = _gathered(bad_rows, _samples(batch))
   if objective is not None:
     first["last_gradient_norm"] = metrics["gradient_norm"][-1]
     first["last_ratio"] = metrics["ratio"][-1]
@@ -236,14 +266,29 @@ def update(
   return TrainState(state.step + 1, state.params, state.opt_state), first
 
 
+def _samples(batch: LearnerBatch) -> int:
+  """Rows that stay together: the completions of a prompt, or each alone."""
+  if batch.prefix is None:
+    return 1
+  return len(batch.tokens) // len(batch.prefix.length)
+
+
 def _split(batch: LearnerBatch, parts: int) -> LearnerBatch:
   """Deals the rows out into `parts` batches, stacked in front.
 
-  Dealt like cards, so that on a mesh every part keeps rows on every device
-  and the samples of one comparison spread over the minibatches.
+  Dealt like cards, so that on a mesh every part keeps rows on every device.
+  Rows with a prefix are dealt with all that share it.
   """
+  groups = len(batch.tokens) // _samples(batch)
 
   def deal(x: jax.Array) -> jax.Array:
-    return jnp.moveaxis(x.reshape(-1, parts, *x.shape[1:]), 1, 0)
+    hands = x.reshape(groups // parts, parts, -1, *x.shape[1:])
+    return hands.swapaxes(0, 1).reshape(parts, -1, *x.shape[1:])
 
   return jax.tree.map(deal, batch)
+
+
+def _gathered(dealt: jax.Array, samples: int) -> jax.Array:
+  """Rows that were dealt out twice, [minibatch, microbatch, row], in order."""
+  hands = dealt.reshape(*dealt.shape[:2], -1, samples)
+  return hands.transpose(2, 1, 0, 3).reshape(-1)

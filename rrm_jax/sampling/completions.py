@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rrm_jax.batches import Rollout
+from rrm_jax.batches import Prefix
+from rrm_jax.sampling.schedule import bucket
 
 
 class Completion(NamedTuple):
@@ -77,36 +78,41 @@ def joined(parts: list[Completion]) -> Completion:
   )
 
 
-def rollout(
-  prompts: Sequence[Sequence[int]],
+class Rows(NamedTuple):
+  """Completions as arrays on the host, for a learner; as `LearnerBatch`."""
+
+  prefix: Prefix
+  tokens: np.ndarray
+  sampled: np.ndarray
+  logprobs: np.ndarray
+
+
+def rows(
   completions: Sequence[Completion],
-  columns: int,
-) -> Rollout:
-  """Completions as arrays on the host, for a learner.
+  prompts: Sequence[Sequence[int]],
+  width: int,
+) -> Rows:
+  """Completions [N, width], G of each prompt one after the other.
 
   Args:
-    prompts: Tokens of N prompts.
-    completions: Theirs.
-    columns: T, at least the longest row.
+    completions: Of P prompts, G of each.
+    prompts: Their tokens.
+    width: At least the longest completion.
   """
-  rows = len(prompts)
-  out = Rollout(
-    tokens=np.zeros((rows, columns), np.int32),
-    prompt_length=np.array(list(map(len, prompts)), np.int32),
-    length=np.zeros(rows, np.int32),
-    logprobs=np.zeros((rows, columns), np.float32),
-    sampled=np.zeros((rows, columns), bool),
-    forced=np.zeros((rows, columns), bool),
-    stopped=np.array([c.stopped for c in completions], bool),
+  length = np.array(list(map(len, prompts)), np.int32)
+  before = np.zeros((len(prompts), bucket(int(length.max()))), np.int32)
+  for i, prompt in enumerate(prompts):
+    before[i, : len(prompt)] = prompt
+  shape = (len(completions), width)
+  made = Rows(
+    Prefix(before, length),
+    tokens=np.zeros(shape, np.int32),
+    sampled=np.zeros(shape, bool),
+    logprobs=np.zeros(shape, np.float32),
   )
-  for i, (prompt, completion) in enumerate(
-    zip(prompts, completions, strict=True)
-  ):
-    start, end = len(prompt), len(prompt) + len(completion.tokens)
-    out.length[i] = end
-    out.tokens[i, :start] = prompt
-    out.tokens[i, start:end] = completion.tokens
-    out.logprobs[i, start:end] = completion.logprobs
-    out.forced[i, start:end] = completion.forced
-    out.sampled[i, start:end] = ~completion.forced
-  return out
+  for i, one in enumerate(completions):
+    end = len(one.tokens)
+    made.tokens[i, :end] = one.tokens
+    made.sampled[i, :end] = ~one.forced
+    made.logprobs[i, :end] = one.logprobs
+  return made

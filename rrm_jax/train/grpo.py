@@ -5,13 +5,14 @@ arXiv 2505.14674, section 3), turned into group-relative advantages for the
 clipped surrogate of GRPO (arXiv 2402.03300, section 4.1).
 """
 
+import dataclasses
 import functools
 
 import jax
 import numpy as np
 
 from rrm_jax import config, sharding
-from rrm_jax.batches import LearnerBatch, Rollout, TrainState
+from rrm_jax.batches import LearnerBatch, TrainState
 from rrm_jax.data.pipeline import random_labels
 from rrm_jax.judge import read
 from rrm_jax.ops import filters
@@ -27,8 +28,7 @@ from rrm_jax.records import Comparison, Judgement
 from rrm_jax.rl import learner, losses
 from rrm_jax.rl.advantages import advantages
 from rrm_jax.sampling import engine, layouts
-from rrm_jax.sampling.completions import Completion, rollout
-from rrm_jax.sampling.schedule import bucket
+from rrm_jax.sampling.completions import Completion, Rows, rows
 from rrm_jax.text.reward import reward
 from rrm_jax.train.run import Run, StepReport
 
@@ -55,22 +55,20 @@ def step(
     )
     rewards: np.ndarray = _rewards(judgements, comparisons, stage.samples)
   with run.timer("learn"):
-    rows: Rollout = _rows(stage, asked, completions)
-    batch: LearnerBatch = _learner_batch(run, stage, state, rows, rewards)
+    seen: Rows = _rows(stage, prompts, completions)
+    batch: LearnerBatch = _learner_batch(run, stage, state, seen, rewards)
     state, metrics = learner.update(
       state,
       batch,
-      cfg=run.model,
+      way=_way(run, stage),
       objective=stage.objective,
       chain=run.chain,
-      filters=filters.of(stage.sampling),
-      layout=run.layout,
       minibatches=stage.minibatches,
       microbatches=stage.microbatches,
-      window=stage.sampling.max_new_tokens,
+      longest=stage.sampling.max_new_tokens,
     )
     metrics = sharding.fetch(metrics)
-  return state, _report(metrics, rewards, judgements, rows)
+  return state, _report(metrics, rewards, judgements, completions)
 
 
 def _comparisons(run: Run, stage: config.Grpo, index: int) -> list[Comparison]:
@@ -103,13 +101,25 @@ def _sample(
 
 
 def _rows(
-  stage: config.Grpo,
-  asked: list[tuple[Prompt, int]],
-  completions: list[Completion],
-) -> Rollout:
-  read = [prompt.tokens for prompt, _ in asked]
-  columns = bucket(max(map(len, read))) + stage.sampling.max_new_tokens
-  return rollout(read, completions, columns)
+  stage: config.Grpo, prompts: list[Prompt], completions: list[Completion]
+) -> Rows:
+  """As host arrays, with few shapes: each is a program to compile."""
+  most = stage.sampling.max_new_tokens
+  longest = max(len(one.tokens) for one in completions)
+  width = next(n for n in (-(-most // 4), -(-most // 2), most) if longest <= n)
+  return rows(completions, [one.tokens for one in prompts], width)
+
+
+def _way(run: Run, stage: config.Grpo) -> learner.Way:
+  """Prompts are shared where whole groups divide among the devices."""
+  parts = stage.minibatches * stage.microbatches * run.layout.batch_parts
+  whole = stage.comparisons % parts == 0 and not run.model.sliding_layers
+  return learner.Way(
+    run.model,
+    filters.of(stage.sampling),
+    run.layout,
+    shared=stage.shared_prefix and whole,
+  )
 
 
 def _rewards(
@@ -141,19 +151,20 @@ def _learner_batch(
   run: Run,
   stage: config.Grpo,
   state: TrainState,
-  seen: Rollout,
+  seen: Rows,
   rewards: np.ndarray,
 ) -> LearnerBatch:
-  rows = sharding.put(seen, run.layout.named("batch"))
+  cut = run.layout.named("batch")
+  prefix = sharding.put(seen.prefix, run.layout.replicated)
+  tokens, sampled, logprobs, rewards = sharding.put(
+    (seen.tokens, seen.sampled, seen.logprobs, rewards), cut
+  )
   score = functools.partial(
     learner.score,
-    tokens=rows.tokens,
-    sampled=rows.sampled,
-    cfg=run.model,
-    filters=filters.of(stage.sampling),
-    layout=run.layout,
+    tokens=tokens,
+    prefix=prefix,
+    way=_way(run, stage),
     microbatches=stage.minibatches * stage.microbatches,
-    window=stage.sampling.max_new_tokens,
   )
   reference = old = None
   if stage.objective.kl_coefficient:
@@ -161,24 +172,22 @@ def _learner_batch(
     reference = score(run.reference)
   if stage.objective.importance_cap:
     old = score(state.params)
-  return _assemble(
-    rows,
-    sharding.put(rewards, run.layout.named("batch")),
-    reference,
-    old,
-    objective=stage.objective,
+  batch = LearnerBatch(
+    tokens, sampled, logprobs, logprobs, logprobs[:, 0], prefix=prefix
   )
+  return _assemble(batch, rewards, reference, old, objective=stage.objective)
 
 
 @functools.partial(jax.jit, static_argnames="objective")
 def _assemble(
-  rollout: Rollout,
+  batch: LearnerBatch,
   rewards: jax.Array,
   reference: jax.Array | None,
   old: jax.Array | None,
   objective: config.Objective,
 ) -> LearnerBatch:
-  logprobs, importance = rollout.logprobs, None
+  """The batch with its advantages, old and reference log-probabilities."""
+  logprobs, importance = batch.logprobs, None
   if old is not None:
     importance = losses.importance(old, logprobs, objective.importance_cap)
     logprobs = old
@@ -186,11 +195,10 @@ def _assemble(
     reference = jax.numpy.zeros_like(logprobs)
   elif objective.kl_in == "reward":
     distance = losses.divergence(logprobs, reference, objective.kl_estimator)
-    paid = jax.numpy.where(rollout.sampled, distance, 0.0).sum(axis=1)
+    paid = jax.numpy.where(batch.sampled, distance, 0.0).sum(axis=1)
     rewards -= objective.kl_coefficient * paid.reshape(rewards.shape)
-  return LearnerBatch(
-    tokens=rollout.tokens,
-    sampled=rollout.sampled,
+  return dataclasses.replace(
+    batch,
     logprobs=logprobs,
     reference_logprobs=reference,
     advantages=advantages(rewards, objective).reshape(-1),
@@ -202,7 +210,7 @@ def _report(
   metrics: dict[str, np.ndarray],
   rewards: np.ndarray,
   judgements: list[Judgement],
-  seen: Rollout,
+  completions: list[Completion],
 ) -> StepReport:
   bad_rows = metrics.pop("bad_rows")
   figures = {name: float(value) for name, value in metrics.items()} | {
@@ -211,8 +219,8 @@ def _report(
     "invalid": float(np.mean([j.verdict.winner is None for j in judgements])),
     "zero_variance": float(np.mean(np.ptp(rewards, axis=1) == 0)),
     "thinking_tokens": float(np.mean([j.thinking_tokens for j in judgements])),
-    "completion_tokens": float((seen.length - seen.prompt_length).mean()),
-    "truncated": float(1 - seen.stopped.mean()),
+    "completion_tokens": float(np.mean([len(c.tokens) for c in completions])),
+    "truncated": float(np.mean([not c.stopped for c in completions])),
   }
   names = [f"{j.uid} sample {j.sample_id}" for j in judgements]
   return StepReport(figures, bad_rows, names, judgements)

@@ -29,11 +29,9 @@ def step(
     state, metrics = learner.update(
       state,
       sharding.put(batch, run.layout.named("batch")),
-      cfg=run.model,
+      way=learner.Way(run.model, UNFILTERED, run.layout),
       objective=None,
       chain=run.chain,
-      filters=UNFILTERED,
-      layout=run.layout,
       microbatches=stage.microbatches,
     )
     metrics = sharding.fetch(metrics)

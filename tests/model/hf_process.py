@@ -1,6 +1,7 @@
 """One process of the tests that need processes of their own.
 
-  python -m tests.model.hf_process memory FOLDER OUTPUT WAY
+  python -m tests.model.hf_process memory FOLDER OUTPUT
+  python -m tests.model.hf_process accelerator FOLDER OUTPUT
   python -m tests.model.hf_process pair FOLDER OUTPUT ADDRESS NUMBER
 
 Prints what it found as JSON.
@@ -9,6 +10,7 @@ Prints what it found as JSON.
 import json
 import os
 import sys
+import tracemalloc
 from pathlib import Path
 
 import jax
@@ -32,10 +34,8 @@ def _status(field: str) -> int:
   raise KeyError(field)
 
 
-def memory(folder: Path, output: Path, way: str) -> dict[str, int]:
+def memory(folder: Path, output: Path) -> dict[str, int]:
   """How far loading and saving reach beyond what they have to hold."""
-  if way == "accelerator":  # its programs on a CPU
-    sharding.on_host = lambda devices: False
   small = tiny.placed(tiny.params(), tiny.layout())
   hf.save(small, tiny.MODEL, output / "small", "float32")
   hf.load(output / "small", tiny.MODEL, tiny.layout())  # the compiler is there
@@ -50,6 +50,22 @@ def memory(folder: Path, output: Path, way: str) -> dict[str, int]:
     "loading": loading,
     "saving": _status("VmHWM") - before,
   }
+
+
+def accelerator(folder: Path, output: Path) -> dict[str, int]:
+  """The host's arrays while devices with memory of their own are filled.
+
+  Not the process's memory: that is the devices' too, here.
+  """
+  sharding.on_host = lambda devices: False
+  tracemalloc.start()
+  params = hf.load(folder, LARGE, tiny.layout())
+  _, loading = tracemalloc.get_traced_memory()
+  tracemalloc.reset_peak()
+  hf.save(params, LARGE, output / "large", "bfloat16")
+  _, saving = tracemalloc.get_traced_memory()
+  held = sum(x.nbytes for x in jax.tree.leaves(params))
+  return {"held": held, "loading": loading, "saving": saving}
 
 
 def pair(folder: Path, output: Path, address: str, number: str) -> dict:
@@ -87,5 +103,5 @@ def pair(folder: Path, output: Path, address: str, number: str) -> dict:
 if __name__ == "__main__":
   os.environ.setdefault("JAX_PLATFORMS", "cpu")
   what, source, target, *more = sys.argv[1:]
-  run = {"memory": memory, "pair": pair}[what]
+  run = {"memory": memory, "accelerator": accelerator, "pair": pair}[what]
   print(json.dumps(run(Path(source), Path(target), *more)))

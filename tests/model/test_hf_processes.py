@@ -52,18 +52,19 @@ def finish(processes):
 @pytest.mark.skipif(
   not Path("/proc/self/status").exists(), reason="/proc says how much it took"
 )
-@pytest.mark.parametrize("way", ["host", "accelerator"])
+@pytest.mark.parametrize("way", ["memory", "accelerator"])
 def test_memory_beyond_what_is_held_is_a_tensor_or_two(tmp_path, way):
   places = hf_table.places(hf_process.LARGE).items()
   shapes = {name: kind.stored for name, (kind, _) in places}
   values = (np.full(shape, 0.5, np.float32) for shape in shapes.values())
   shard_writer.write(tmp_path / "a", shapes, "float32", values, 10**9)
-  [found] = finish([start("memory", tmp_path / "a", tmp_path, way)])
+  [found] = finish([start(way, tmp_path / "a", tmp_path)])
   largest = 4 * max(map(math.prod, shapes.values()))
   assert found["held"] > 6 * largest  # so that the bounds can fail
-  # The devices' memory is the host's here: while a tensor lies there as it came
-  # and transposed, the next one is read. Compiled programs are memory, too.
-  bound = {"host": 1, "accelerator": 4}[way] * largest + 50_000_000
+  # A host's own: some blocks of files, and when saving two tensors of half
+  # the size. For accelerators a tensor that is read while the one before it
+  # is not yet free.
+  bound = {"memory": 1, "accelerator": 2}[way] * largest + 50_000_000
   assert found["loading"] < bound, (found, bound)
   assert found["saving"] < bound, (found, bound)
 

@@ -1,5 +1,6 @@
 """A small learner's model, batch and updates, for the tests beside it."""
 
+import dataclasses
 import functools
 
 import jax
@@ -27,6 +28,10 @@ ADAM = optimizer.build(
 # The move is the gradient.
 PLAIN = optax.sgd(1.0)
 STILL = optimizer.build(config.Optimizer(learning_rate=0.0), 10)
+
+
+def way(over=None, **changes):
+  return learner.Way(MODEL, UNFILTERED, over or tiny.layout(), **changes)
 
 
 def close(one, other, tolerance=1e-6):
@@ -71,6 +76,13 @@ def whole_batch():
   )
 
 
+def placed(batch, over):
+  """Rows over the devices; prompts, which may be fewer, whole on each."""
+  prefix = put(batch.prefix, over.replicated)
+  rows = put(dataclasses.replace(batch, prefix=None), over.named("batch"))
+  return dataclasses.replace(rows, prefix=prefix)
+
+
 @functools.cache
 def cut(chain, over):
   return train_state.state_shardings(MODEL, chain, over)
@@ -92,26 +104,25 @@ def updated(
   params=None,
   minibatches=1,
   microbatches=1,
+  shared=True,
 ):
   """Parameters and metrics after one update from fresh moments."""
   over = over or tiny.layout()
   state, metrics = learner.update(
     fresh(over, chain, params),
-    put(batch, over.named("batch")),
-    cfg=MODEL,
+    placed(batch, over),
+    way=way(over, shared=shared),
     objective=objective,
     chain=chain,
-    filters=UNFILTERED,
-    layout=over,
     minibatches=minibatches,
     microbatches=microbatches,
   )
   return fetch(state.params), fetch(metrics)
 
 
-def gradient(batch, objective, params=None):
+def gradient(batch, objective, params=None, shared=True):
   before = params or tiny.params(MODEL)
   after, metrics = updated(
-    batch, chain=PLAIN, objective=objective, params=before
+    batch, chain=PLAIN, objective=objective, params=before, shared=shared
   )
   return jax.tree.map(np.subtract, before, after), metrics

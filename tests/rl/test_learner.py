@@ -26,6 +26,7 @@ from .learning import (
   logits,
   plain_logprobs,
   updated,
+  way,
 )
 
 
@@ -147,11 +148,9 @@ def test_minibatches_are_updates_one_after_the_other(batch):
     state, one = learner.update(
       state,
       put(rows_of(batch, rows), over.named("batch")),
-      cfg=MODEL,
+      way=way(over),
       objective=OBJECTIVE,
       chain=ADAM,
-      filters=UNFILTERED,
-      layout=over,
     )
     seen.append(fetch(one))
   close(params, fetch(state.params))
@@ -255,11 +254,9 @@ def test_at_rate_zero_nothing_drifts():
   state, metrics = learner.update(
     state,
     put(batch, over.named("batch")),
-    cfg=tiny.MODEL,
+    way=learner.Way(tiny.MODEL, UNFILTERED, over),
     objective=config.Objective(),
     chain=STILL,
-    filters=UNFILTERED,
-    layout=over,
     microbatches=2,
   )
   assert metrics["logprob_difference"] < 1e-5

@@ -5,8 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rrm_jax import config
-from rrm_jax.ops.filters import UNFILTERED
 from rrm_jax.rl import learner, train_state
 from rrm_jax.sharding import put
 from tests import tiny
@@ -29,11 +27,9 @@ def test_the_state_is_donated_cut_and_learns(batch):
     state, metrics = learner.update(
       state,
       rows,
-      cfg=MODEL,
+      way=way(over),
       objective=None,
       chain=ADAM,
-      filters=UNFILTERED,
-      layout=over,
     )
     assert all(x.is_deleted() for x in jax.tree.leaves(old))
     losses.append(float(metrics["loss"]))
@@ -102,63 +98,11 @@ def test_scores_by_the_plain_formula(batch, microbatches):
   found = learner.score(
     params,
     tokens,
-    jnp.asarray(batch.sampled),
-    cfg=MODEL,
-    filters=UNFILTERED,
-    layout=tiny.layout(),
+    None,
+    way=way(),
     microbatches=microbatches,
   )
   assert not found[:, 0].any()
   np.testing.assert_allclose(
     found, plain_logprobs(params, tokens), rtol=2e-5, atol=2e-5
-  )
-
-
-def test_a_window_scores_the_completions_alone(batch):
-  params = tiny.single(tiny.params(MODEL))
-  tokens, sampled = jnp.asarray(batch.tokens), jnp.asarray(batch.sampled)
-  first = np.argmax(batch.sampled, axis=1)
-  window = 3
-  found = learner.score(
-    params,
-    tokens,
-    sampled,
-    cfg=MODEL,
-    filters=UNFILTERED,
-    layout=tiny.layout(),
-    window=window,
-  )
-  column = np.arange(tokens.shape[1])
-  inside = (column >= first[:, None]) & (column < first[:, None] + window)
-  plain = plain_logprobs(params, tokens)
-  np.testing.assert_allclose(
-    found, np.where(inside, plain, 0.0), rtol=2e-5, atol=2e-5
-  )
-
-
-@pytest.mark.parametrize("objective", [None, config.Objective()])
-def test_a_window_changes_no_update(batch, objective):
-  def updated(window):
-    state = train_state.init_state(
-      tiny.single(tiny.params(MODEL)), MODEL, ADAM, tiny.layout()
-    )
-    return learner.update(
-      state,
-      jax.tree.map(jnp.asarray, batch),
-      cfg=MODEL,
-      objective=objective,
-      chain=ADAM,
-      filters=UNFILTERED,
-      layout=tiny.layout(),
-      window=window,
-    )
-
-  width = int(batch.sampled.shape[1]) - 1
-  (whole, figures), (windowed, same) = updated(None), updated(width)
-  for name, value in figures.items():
-    np.testing.assert_allclose(same[name], value, rtol=1e-5, atol=1e-6)
-  jax.tree.map(
-    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
-    windowed.params,
-    whole.params,
   )

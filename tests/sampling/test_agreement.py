@@ -31,11 +31,8 @@ def difference(rollout, cfg=tiny.MODEL, **changes):
   scores = learner.score(
     tiny.single(tiny.params(cfg)),
     jnp.asarray(rollout.tokens),
-    jnp.asarray(rollout.sampled),
-    cfg=cfg,
-    filters=filters.of(sampling),
-    layout=tiny.layout(),
-    window=tiny.SAMPLING.max_new_tokens,
+    None,
+    way=learner.Way(cfg, filters.of(sampling), tiny.layout()),
   )
   return np.abs(np.asarray(scores) - rollout.logprobs)[rollout.sampled]
 

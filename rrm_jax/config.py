@@ -321,7 +321,8 @@ class Grpo:
   Each step judges `comparisons` (P) with `samples` (G) completions each and
   makes `minibatches` optimizer updates, each accumulated over `microbatches`.
   `labels="random"` replaces each label by a coin flip: the control.
-  `shared_prefix` reads a prompt once for all its completions where it learns.
+  Where it learns, a prompt is read once for `shared_samples` completions, 0 for
+  all of its group: these rows stay together in a microbatch.
   """
 
   steps: int
@@ -335,7 +336,7 @@ class Grpo:
   objective: Objective = Objective()
   curriculum: tuple[int, ...] = ()
   labels: Literal["given", "random"] = "given"
-  shared_prefix: bool = True
+  shared_samples: int = 0
   minibatches: int = 1
   microbatches: int = 1
 
@@ -357,12 +358,24 @@ class Grpo:
       raise ValueError(
         f"samples={self.samples}: a group of one has no relative advantage"
       )
-    if self.comparisons % (self.minibatches * self.microbatches):
+    if self.shared_samples and self.samples % self.shared_samples:
       raise ValueError(
-        f"comparisons={self.comparisons} do not split into minibatches="
-        f"{self.minibatches} of microbatches={self.microbatches}; the samples "
-        "of a comparison stay together"
+        f"shared_samples={self.shared_samples} does not divide samples="
+        f"{self.samples}"
       )
+    if self.prefixes % (self.minibatches * self.microbatches):
+      raise ValueError(
+        f"comparisons={self.comparisons} with shared_samples="
+        f"{self.shared_samples} are {self.prefixes} prompts to read, which do "
+        f"not split into minibatches={self.minibatches} of microbatches="
+        f"{self.microbatches}"
+      )
+
+  @property
+  def prefixes(self) -> int:
+    """How often a prompt is read in learning."""
+    together = self.shared_samples or self.samples
+    return self.comparisons * self.samples // together
 
 
 Stage = Sft | Grpo

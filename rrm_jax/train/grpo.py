@@ -107,18 +107,19 @@ def _rows(
   most = stage.sampling.max_new_tokens
   longest = max(len(one.tokens) for one in completions)
   width = next(n for n in (-(-most // 4), -(-most // 2), most) if longest <= n)
-  return rows(completions, [one.tokens for one in prompts], width)
+  times = stage.prefixes // stage.comparisons
+  prefixes = [one.tokens for one in prompts for _ in range(times)]
+  return rows(completions, prefixes, width)
 
 
 def _way(run: Run, stage: config.Grpo) -> learner.Way:
-  """Prompts are shared where whole groups divide among the devices."""
+  """Prompts are shared where their rows divide among the devices."""
   parts = stage.minibatches * stage.microbatches * run.layout.batch_parts
-  whole = stage.comparisons % parts == 0 and not run.model.sliding_layers
   return learner.Way(
     run.model,
     filters.of(stage.sampling),
     run.layout,
-    shared=stage.shared_prefix and whole,
+    shared=stage.prefixes % parts == 0 and not run.model.sliding_layers,
   )
 
 

@@ -8,74 +8,108 @@ import numpy as np
 import pytest
 
 from rrm_jax.ops import causal_attention
-from rrm_jax.ops.attention import attend, causal
+from rrm_jax.ops.attention import attend
+from rrm_jax.ops.causal_attention import Shared
 from tests import tiny
 
 
-def inputs(rows, columns, heads, kv_heads, dim, seed=0):
+def inputs(rows, columns, heads, kv_heads, dim, before=0, seed=0):
+  """Queries, keys, values, and which keys may be seen: not all of the first."""
   rng = np.random.default_rng(seed)
-  shapes = [(rows, columns, n, dim) for n in (heads, kv_heads, kv_heads)]
-  return [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+  shapes = [(rows, columns, heads, dim)]
+  shapes += [(rows, before + columns, kv_heads, dim)] * 2
+  known = rng.integers(1, before + 1, (rows, 1)) if before else np.zeros((1, 1))
+  place = np.arange(before + columns)
+  seen = (place < known) | (place >= before) | np.zeros((rows, 1), bool)
+  return [rng.normal(size=shape).astype(np.float32) for shape in shapes] + [
+    seen
+  ]
 
 
 @jax.jit
-def by_the_book(q, k, v):
-  place = jnp.arange(q.shape[1])[None]
-  seen = jnp.broadcast_to(causal(place, place), (len(q), *[q.shape[1]] * 2))
-  return attend(q, k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3), seen)
+def by_the_book(q, k, v, seen):
+  place = k.shape[1] - q.shape[1] + jnp.arange(q.shape[1])
+  causal = place[:, None] >= jnp.arange(k.shape[1])
+  mask = causal & seen[:, None]
+  return attend(q, k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3), mask)
 
 
-def agree(kernel, *arrays):
+def agree(kernel, q, k, v, seen):
   """Values and gradients, of a loss that weighs every output differently."""
-  weights = np.random.default_rng(1).normal(size=arrays[0].shape)
+  weights = np.random.default_rng(1).normal(size=q.shape).astype(np.float32)
 
   def loss(attention, q, k, v):
-    return jnp.sum(attention(q, k, v) * weights.astype(np.float32))
+    out = attention(q, k, v, seen)
+    return jnp.sum(out * weights), out
 
-  grads = [
-    jax.jit(jax.value_and_grad(functools.partial(loss, one), (0, 1, 2)))
-    for one in (kernel, by_the_book)
-  ]
-  np.testing.assert_allclose(
-    jax.jit(kernel)(*arrays), by_the_book(*arrays), atol=1e-5
-  )
-  (_, found), (_, expected) = (one(*arrays) for one in grads)
+  def both(attention):
+    run = functools.partial(loss, attention)
+    return jax.jit(jax.value_and_grad(run, (0, 1, 2), has_aux=True))(q, k, v)
+
+  ((_, out), found), ((_, book), expected) = map(both, (kernel, by_the_book))
+  np.testing.assert_allclose(out, book, atol=1e-5)
   for x, y in zip(found, expected, strict=True):
     np.testing.assert_allclose(x, y, atol=5e-5)
 
 
 @pytest.mark.parametrize("columns", [1, 8, 30])
 @pytest.mark.parametrize("kv_heads", [1, 4])
-def test_in_chunks(columns, kv_heads):
+@pytest.mark.parametrize("before", [0, 11])
+def test_in_chunks(columns, kv_heads, before):
   chunked = functools.partial(causal_attention.chunked, size=8)
-  agree(chunked, *inputs(2, columns, 4, kv_heads, 16))
+  agree(chunked, *inputs(2, columns, 4, kv_heads, 16, before))
 
 
 def test_chunks_keep_no_scores():
   """What the gradient holds grows with the tokens, not with their square."""
 
   def temporary(columns):
-    q, k, v = (jnp.zeros((1, columns, 2, 8)) for _ in range(3))
-    loss = jax.grad(lambda q: causal_attention.chunked(q, k, v, 256).sum())
+    q = jnp.zeros((1, columns, 2, 8))
+    seen = jnp.ones((1, columns), bool)
+    loss = jax.grad(
+      lambda q: causal_attention.chunked(q, q, q, seen, 256).sum()
+    )
     return jax.jit(loss).lower(q).compile().memory_analysis().temp_size_in_bytes
 
   assert temporary(4096) < 2.5 * temporary(2048)
 
 
 @pytest.mark.parametrize(
-  ("columns", "heads", "kv_heads", "dim"),
-  [(1, 2, 1, 64), (130, 4, 2, 64), (256, 2, 2, 128), (700, 2, 1, 128)],
+  ("columns", "before", "heads", "kv_heads", "dim"),
+  [
+    (1, 0, 2, 1, 64),
+    (130, 0, 4, 2, 64),
+    (700, 0, 2, 1, 128),
+    (40, 130, 2, 2, 128),
+    (130, 20, 4, 2, 64),
+  ],
 )
-def test_on_tpus(columns, heads, kv_heads, dim):
+def test_on_tpus(columns, before, heads, kv_heads, dim):
   """The TPU's kernel, its steps done by XLA; a row's end is padded."""
   kernel = functools.partial(causal_attention.tpu, interpret=True)
-  agree(kernel, *inputs(2, columns, heads, kv_heads, dim))
+  agree(kernel, *inputs(2, columns, heads, kv_heads, dim, before))
 
 
 def test_each_device_has_its_rows_and_heads():
-  q, k, v = inputs(4, 9, 4, 2, 64)
-  expected = by_the_book(q, k, v)
+  arrays = inputs(4, 9, 4, 2, 64, 5)
+  expected = by_the_book(*arrays)
   kernel = functools.partial(causal_attention.tpu, interpret=True)
   for mesh in tiny.MESHES:
     over = causal_attention.sharded(kernel, tiny.layout(*mesh))
-    np.testing.assert_allclose(jax.jit(over)(q, k, v), expected, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(over)(*arrays), expected, atol=1e-5)
+
+
+def test_completions_see_their_prompt_and_themselves():
+  """Against rows that each have the prompt to themselves, and no padding."""
+  prompts, samples, columns, width = 3, 2, 6, 4
+  q, k, v, _ = inputs(prompts, columns + samples * width, 4, 2, 16)
+  length = np.array([6, 1, 4], np.int32)
+  shared = Shared(jnp.asarray(length), columns, samples)
+  out = np.asarray(causal_attention.attend_shared(q, k, v, shared))
+  for p, known in enumerate(length):
+    for i in range(samples):
+      own = columns + i * width + np.arange(width)
+      row = [*range(known), *own]
+      alone = [x[p : p + 1, row] for x in (q, k, v)]
+      wanted = np.asarray(causal_attention.attend_rows(*alone))[0]
+      np.testing.assert_allclose(out[p, row], wanted, atol=1e-6)

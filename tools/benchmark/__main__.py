@@ -2,6 +2,8 @@
 
 python -m tools.benchmark hf [--preset=qwen2.5-0.5b] [--dtype=bfloat16]
 python -m tools.benchmark rollout [--workloads=equal,ragged] [--output=DIR]
+python -m tools.benchmark decode [--slots=16] [--live=256]
+python -m tools.benchmark learner [--workloads=judging,writing]
 """
 
 import sys
@@ -10,7 +12,7 @@ from absl import app
 
 from launch import setup
 
-SUITES = ("hf", "rollout")
+SUITES = ("hf", "rollout", "decode", "learner")
 
 
 def start() -> None:
@@ -25,6 +27,16 @@ def start() -> None:
 
     rollout.define()
     main = rollout.main
+  elif name == "decode":
+    from tools.benchmark import decode
+
+    decode.define()
+    main = decode.main
+  elif name == "learner":
+    from tools.benchmark import learner
+
+    learner.define()
+    main = learner.main
   else:
     given = f"{name!r} is no suite" if name else "which suite?"
     setup.fail(

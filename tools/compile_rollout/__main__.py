@@ -11,13 +11,10 @@ written in place, and what is sent between chips: for decoding, of one step.
 --level=O1 compiles in a fraction of the time; memory differs by a tenth or so.
 """
 
-import importlib.util
-import os
 from collections.abc import Sequence
 
 import jax
 from absl import app, flags
-from jax.experimental import topologies
 
 from launch import setup
 from rrm_jax import config, sharding
@@ -26,23 +23,7 @@ from rrm_jax.sampling import layouts
 from tools.compile_rollout import programs
 from tools.compile_rollout.hlo import Collective
 from tools.compile_rollout.programs import Measured, Work
-
-# GiB that a program may use on one device.
-_MEMORY = {
-  "v4": 30.75,
-  "v5e": 15.75,
-  "v5p": 95.74,
-  "v6e": 31.25,
-  "tpu7x": 94.75,
-}
-# Nothing is asked of this machine, which has no TPU; other processes of it may
-# compile at the same time.
-_QUIET = {
-  "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
-  "TPU_ACCELERATOR_TYPE": "v5p-8",
-  "TPU_SKIP_MDS_QUERY": "1",
-  "TPU_WORKER_HOSTNAMES": "localhost",
-}
+from tools.plan import topology
 
 _TOPOLOGY = flags.DEFINE_string(
   "topology", None, "Such as v5e:4x4 or v5p:2x2x1.", required=True
@@ -70,31 +51,6 @@ _NEW = flags.DEFINE_integer("new", 1024, "Room of a row.")
 _LEVEL = flags.DEFINE_enum(
   "level", "default", ["default", "O1"], "The compiler's effort."
 )
-
-
-def _devices(name: str) -> Sequence[jax.Device]:
-  """The devices of a topology.
-
-  Raises:
-    ValueError: libtpu is missing, or knows no such topology.
-  """
-  if importlib.util.find_spec("libtpu") is None:
-    raise ValueError(
-      "the compiler for TPUs, libtpu, is not installed: pip install "
-      f"'jax[tpu]=={jax.__version__}'"
-    )
-  for variable, value in _QUIET.items():
-    os.environ.setdefault(variable, value)
-  jax.config.update("jax_platforms", "cpu")
-  # Two cores of a v4 chip are one device.
-  options = {"chip_config_name": "megacore"} if name.startswith("v4:") else {}
-  try:
-    found = topologies.get_topology_desc(name, platform="tpu", **options)
-  except jax.errors.JaxRuntimeError as error:
-    raise ValueError(
-      f"--topology={name}: {str(error).splitlines()[0]}"
-    ) from error
-  return found.devices
 
 
 def _mesh() -> config.Mesh:
@@ -166,7 +122,7 @@ def _run() -> None:
   Raises:
     ValueError: an impossible topology, mesh or model, or too little memory.
   """
-  devices = _devices(_TOPOLOGY.value)
+  devices = topology.devices(_TOPOLOGY.value)
   layout = sharding.layout(_mesh(), devices)
   shape = config.to_mapping(presets.preset(_PRESET.value))
   cfg = config.from_mapping(
@@ -185,12 +141,12 @@ def _run() -> None:
         f"{count} {field} do not divide into {sampled.batch_parts} parts of "
         "the batch; change --slots, --samples or --mesh"
       )
-  chip = _TOPOLOGY.value.split(":")[0]
+  chip = topology.chip(_TOPOLOGY.value)
   print(
     f"{_PRESET.value}, {_DTYPE.value}, on {_TOPOLOGY.value} as "
     f"{dict(layout.mesh.shape)}, weights {limits.weights}, cache "
     f"{limits.kv_cache}, effort {_LEVEL.value}\n{work}\n"
-    f"GiB a device, of {_MEMORY.get(chip, float('nan'))}:"
+    f"GiB a device, of {chip.memory / 2**30:.2f}:"
   )
   rows, sent = [], []
   for name in programs.NAMES:

@@ -132,7 +132,8 @@ class Attention(nn.Module):
           jnp.broadcast_to(bias, places.shape + bias.shape), places
         )
         scaled = seen.scaled(common[0])
-      out = attend(q, seen.keys, seen.values, mask, scaled)
+      few = q.shape[1] == 1 and isinstance(cache.keys, tuple)
+      out = attend(q, seen.keys, seen.values, mask, scaled, keys_first=few)
     out = Linear(
       (cfg.embed_dim,), ("heads", "head_dim", "embed"), contracted=2, name="o"
     )(out)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rrm_jax.batches import Prefix
+from rrm_jax.batches import Array, Prefix
 from rrm_jax.sampling.schedule import bucket
 
 
@@ -79,12 +79,12 @@ def joined(parts: list[Completion]) -> Completion:
 
 
 class Rows(NamedTuple):
-  """Completions as arrays on the host, for a learner; as `LearnerBatch`."""
+  """Completions as arrays, for a learner; fields as of `LearnerBatch`."""
 
   prefix: Prefix
-  tokens: np.ndarray
-  sampled: np.ndarray
-  logprobs: np.ndarray
+  tokens: Array
+  sampled: Array
+  logprobs: Array
 
 
 def rows(

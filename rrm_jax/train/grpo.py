@@ -5,7 +5,6 @@ arXiv 2505.14674, section 3), turned into group-relative advantages for the
 clipped surrogate of GRPO (arXiv 2402.03300, section 4.1).
 """
 
-import dataclasses
 import functools
 
 import jax
@@ -156,9 +155,10 @@ def _learner_batch(
   rewards: np.ndarray,
 ) -> LearnerBatch:
   cut = run.layout.named("batch")
+  # There may be fewer prompts than devices.
   prefix = sharding.put(seen.prefix, run.layout.replicated)
-  tokens, sampled, logprobs, rewards = sharding.put(
-    (seen.tokens, seen.sampled, seen.logprobs, rewards), cut
+  tokens, sampled, logprobs = sharding.put(
+    (seen.tokens, seen.sampled, seen.logprobs), cut
   )
   score = functools.partial(
     learner.score,
@@ -173,22 +173,25 @@ def _learner_batch(
     reference = score(run.reference)
   if stage.objective.importance_cap:
     old = score(state.params)
-  batch = LearnerBatch(
-    tokens, sampled, logprobs, logprobs, logprobs[:, 0], prefix=prefix
+  return _assemble(
+    Rows(prefix, tokens, sampled, logprobs),
+    sharding.put(rewards, cut),
+    reference,
+    old,
+    objective=stage.objective,
   )
-  return _assemble(batch, rewards, reference, old, objective=stage.objective)
 
 
 @functools.partial(jax.jit, static_argnames="objective")
 def _assemble(
-  batch: LearnerBatch,
+  seen: Rows,
   rewards: jax.Array,
   reference: jax.Array | None,
   old: jax.Array | None,
   objective: config.Objective,
 ) -> LearnerBatch:
-  """The batch with its advantages, old and reference log-probabilities."""
-  logprobs, importance = batch.logprobs, None
+  """With advantages, and the log-probabilities to compare with."""
+  logprobs, importance = seen.logprobs, None
   if old is not None:
     importance = losses.importance(old, logprobs, objective.importance_cap)
     logprobs = old
@@ -196,14 +199,16 @@ def _assemble(
     reference = jax.numpy.zeros_like(logprobs)
   elif objective.kl_in == "reward":
     distance = losses.divergence(logprobs, reference, objective.kl_estimator)
-    paid = jax.numpy.where(batch.sampled, distance, 0.0).sum(axis=1)
+    paid = jax.numpy.where(seen.sampled, distance, 0.0).sum(axis=1)
     rewards -= objective.kl_coefficient * paid.reshape(rewards.shape)
-  return dataclasses.replace(
-    batch,
+  return LearnerBatch(
+    tokens=seen.tokens,
+    sampled=seen.sampled,
     logprobs=logprobs,
     reference_logprobs=reference,
     advantages=advantages(rewards, objective).reshape(-1),
     importance=importance,
+    prefix=seen.prefix,
   )
 
 

@@ -21,9 +21,8 @@ def inputs(rows, columns, heads, kv_heads, dim, before=0, seed=0):
   known = rng.integers(1, before + 1, (rows, 1)) if before else np.zeros((1, 1))
   place = np.arange(before + columns)
   seen = (place < known) | (place >= before) | np.zeros((rows, 1), bool)
-  return [rng.normal(size=shape).astype(np.float32) for shape in shapes] + [
-    seen
-  ]
+  arrays = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+  return [jnp.asarray(x) for x in (*arrays, seen)]
 
 
 @jax.jit
@@ -97,6 +96,15 @@ def test_each_device_has_its_rows_and_heads():
   for mesh in tiny.MESHES:
     over = causal_attention.sharded(kernel, tiny.layout(*mesh))
     np.testing.assert_allclose(jax.jit(over)(*arrays), expected, atol=1e-5)
+
+
+def test_keys_first_is_the_same():
+  q, k, v, seen = inputs(3, 2, 4, 2, 16, 9)
+  k, v = (x.transpose(0, 2, 1, 3) for x in (k, v))
+  place = k.shape[2] - 2 + np.arange(2)
+  mask = (place[:, None] >= np.arange(k.shape[2])) & seen[:, None]
+  attention = functools.partial(attend, *map(jnp.asarray, (q, k, v, mask)))
+  np.testing.assert_allclose(attention(keys_first=True), attention(), atol=1e-6)
 
 
 def test_completions_see_their_prompt_and_themselves():

@@ -55,6 +55,28 @@ def init_state(
   return make(params)
 
 
+def frozen(params: Params, cfg: config.Model, layout: Layout) -> Params:
+  """Weights that are only read, in the dtype that they are computed with.
+
+  A forward pass casts them to it in any case: what it gives is the same, to
+  the bit.
+  """
+  shardings = layout.shardings(qwen2.logical_axes(cfg), qwen2.abstract(cfg))
+  cast = jax.jit(
+    lambda tree: jax.tree.map(lambda x: x.astype(cfg.compute_dtype), tree),
+    out_shardings=shardings,
+  )
+  return cast(params)
+
+
+def abstract_frozen(cfg: config.Model, layout: Layout) -> Params:
+  """What `frozen` gives, without any memory."""
+  return jax.tree.map(
+    lambda x: x.update(dtype=jnp.dtype(cfg.compute_dtype)),
+    abstract_params(cfg, layout),
+  )
+
+
 def abstract_params(cfg: config.Model, layout: Layout) -> Params:
   """Shapes, dtypes and shardings of the parameters, for restoring them."""
   shapes = qwen2.abstract(cfg)

@@ -133,6 +133,11 @@ def _run_stage(job: Job, name: str) -> None:
     else:
       logging.info("%s: resumed at step %d", name, found[0])
       state = found[1]
+    reference = None
+    if needs_reference:
+      assert start is not None
+      reference = train_state.frozen(start, job.cfg.model, job.layout)
+    del start  # or its memory is held all through the stage
     run = Run(
       name=name,
       model=job.cfg.model,
@@ -142,7 +147,7 @@ def _run_stage(job: Job, name: str) -> None:
       limits=job.cfg.engine,
       chain=chain,
       seed=seed,
-      reference=start if needs_reference else None,
+      reference=reference,
       timer=timer,
     )
     loop.train(

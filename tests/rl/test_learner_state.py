@@ -1,10 +1,14 @@
 """States and scores: cut as their axes say, donated, and right."""
 
+import dataclasses
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rrm_jax.ops.filters import UNFILTERED
 from rrm_jax.rl import learner, train_state
 from rrm_jax.sharding import put
 from tests import tiny
@@ -13,6 +17,7 @@ from .learning import (
   ADAM,
   MODEL,
   plain_logprobs,
+  way,
 )
 
 
@@ -106,3 +111,21 @@ def test_scores_by_the_plain_formula(batch, microbatches):
   np.testing.assert_allclose(
     found, plain_logprobs(params, tokens), rtol=2e-5, atol=2e-5
   )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_frozen_weights_score_the_same_to_the_bit(batch, dtype):
+  cfg = dataclasses.replace(MODEL, compute_dtype=dtype)
+  over = tiny.layout(fsdp=2)
+  params = tiny.placed(tiny.params(MODEL), over, MODEL)
+  frozen = train_state.frozen(params, cfg, over)
+  wanted = jax.tree.leaves(train_state.abstract_frozen(cfg, over))
+  for x, shape in zip(jax.tree.leaves(frozen), wanted, strict=True):
+    assert (x.dtype, x.sharding) == (jnp.dtype(dtype), shape.sharding)
+  score = functools.partial(
+    learner.score,
+    tokens=put(batch.tokens, over.named("batch")),
+    prefix=None,
+    way=learner.Way(cfg, UNFILTERED, over),
+  )
+  np.testing.assert_array_equal(score(params), score(frozen))

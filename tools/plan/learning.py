@@ -76,7 +76,7 @@ def lowered(
   tokens = _array(row, "int32", cut)
   if name == "score":
     return learner.score.lower(
-      train_state.abstract_params(job.model, layout),
+      train_state.abstract_frozen(job.model, layout),
       tokens,
       prefix,
       way=way(job, stage, layout),
@@ -165,7 +165,7 @@ def sizes(
     "optimizer": _local(state.opt_state),
   }
   if stage.objective.kl_coefficient:
-    held["reference"] = held["parameters"]
+    held["reference"] = _local(train_state.abstract_frozen(job.model, layout))
   return held
 
 

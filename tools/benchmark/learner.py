@@ -124,12 +124,17 @@ def measure(way: str, work: Workload, rounds: int) -> dict:
   params = train_state.init_params(sharding.key(0, layout), SMALL, layout)
   state = train_state.init_state(params, SMALL, chain, layout)
   del params
-  rows = sharding.put(batch(work, SMALL.vocab_size), layout.named("batch"))
+  rows = batch(work, SMALL.vocab_size)
+  prefix = sharding.put(rows.prefix, layout.replicated)
+  rows = sharding.put(
+    dataclasses.replace(rows, prefix=None), layout.named("batch")
+  )
+  rows = dataclasses.replace(rows, prefix=prefix)
   options = {
     "way": learner.Way(SMALL, UNFILTERED, layout, shared=way == "shared"),
     "objective": config.Objective(kl_coefficient=1e-3),
     "chain": chain,
-    "microbatches": work.prompts,
+    "microbatches": max(1, work.prompts // layout.batch_parts),
   }
   lowered = learner.update.lower(state, rows, **options)
   memory = lowered.compile().memory_analysis()

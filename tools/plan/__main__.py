@@ -145,7 +145,8 @@ def _lines(
   return [
     f"{name}: {_gib(done.peak)} of {_gib(chip.memory)} GiB at most (arguments "
     f"{_gib(done.arguments)}, temporary {_gib(done.temp)}), compiled in "
-    f"{done.seconds:.0f} s; a chip receives, GiB a call: {kinds}"
+    f"{done.seconds:.0f} s; a chip receives, GiB a call: {kinds}, for which "
+    f"its links take {sum(sent.values()) / chip.links:.0f} s"
   ]
 
 

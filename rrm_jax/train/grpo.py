@@ -28,6 +28,7 @@ from rrm_jax.rl import learner, losses
 from rrm_jax.rl.advantages import advantages
 from rrm_jax.sampling import engine, layouts
 from rrm_jax.sampling.completions import Completion, Rows, rows
+from rrm_jax.sharding import Layout
 from rrm_jax.text.reward import reward
 from rrm_jax.train.run import Run, StepReport
 
@@ -59,7 +60,7 @@ def step(
     state, metrics = learner.update(
       state,
       batch,
-      way=_way(run, stage),
+      way=way(stage, run.model, run.layout),
       objective=stage.objective,
       chain=run.chain,
       minibatches=stage.minibatches,
@@ -111,14 +112,14 @@ def _rows(
   return rows(completions, prefixes, width)
 
 
-def _way(run: Run, stage: config.Grpo) -> learner.Way:
+def way(stage: config.Grpo, model: config.Model, layout: Layout) -> learner.Way:
   """Prompts are shared where their rows divide among the devices."""
-  parts = stage.minibatches * stage.microbatches * run.layout.batch_parts
+  parts = stage.minibatches * stage.microbatches * layout.batch_parts
   return learner.Way(
-    run.model,
+    model,
     filters.of(stage.sampling),
-    run.layout,
-    shared=stage.prefixes % parts == 0 and not run.model.sliding_layers,
+    layout,
+    shared=stage.prefixes % parts == 0 and not model.sliding_layers,
   )
 
 
@@ -164,7 +165,7 @@ def _learner_batch(
     learner.score,
     tokens=tokens,
     prefix=prefix,
-    way=_way(run, stage),
+    way=way(stage, run.model, run.layout),
     microbatches=stage.minibatches * stage.microbatches,
   )
   reference = old = None

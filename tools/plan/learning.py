@@ -11,10 +11,10 @@ from jax.sharding import Sharding
 
 from rrm_jax import config, optimizer
 from rrm_jax.batches import LearnerBatch, Prefix
-from rrm_jax.ops import filters
 from rrm_jax.rl import learner, train_state
 from rrm_jax.sampling.schedule import bucket
 from rrm_jax.sharding import Layout
+from rrm_jax.train import grpo
 from tools.compile_rollout import hlo
 
 NAMES = ("update", "score")
@@ -46,13 +46,6 @@ class TooLarge(ValueError):
     self.needed = needed
 
 
-def way(job: config.Job, stage: config.Grpo, layout: Layout) -> learner.Way:
-  """As the stage's steps choose it."""
-  parts = stage.minibatches * stage.microbatches * layout.batch_parts
-  shared = stage.prefixes % parts == 0 and not job.model.sliding_layers
-  return learner.Way(job.model, filters.of(stage.sampling), layout, shared)
-
-
 def lowered(
   name: str, job: config.Job, stage: config.Grpo, layout: Layout
 ) -> jax.stages.Lowered:
@@ -79,7 +72,7 @@ def lowered(
       train_state.abstract_frozen(job.model, layout),
       tokens,
       prefix,
-      way=way(job, stage, layout),
+      way=grpo.way(stage, job.model, layout),
       microbatches=stage.minibatches * stage.microbatches,
     )
   chain = optimizer.build(stage.optimizer, stage.steps * stage.minibatches)
@@ -96,7 +89,7 @@ def lowered(
   return learner.update.lower(
     train_state.abstract_state(job.model, chain, layout),
     batch,
-    way=way(job, stage, layout),
+    way=grpo.way(stage, job.model, layout),
     objective=stage.objective,
     chain=chain,
     minibatches=stage.minibatches,

@@ -182,7 +182,7 @@ def test_a_job():
     ("model.num_kv_heads", 3, "config.model: num_heads=2 is no multiple"),
     ("model.head_dim", 3, "head_dim=3 must be even"),
     ("stages.rl.samples", 1, "config.stages.rl: samples=1: a group of one"),
-    ("stages.rl.microbatches", 3, "4 rows do not split"),
+    ("stages.rl.microbatches", 3, "2 prompts to read, which do not split"),
     ("stages.rl.sampling.top_p", 0.0, "config.stages.rl.sampling: top_p=0.0"),
     ("stages.rl.sampling.min_p", 2.0, "min_p=2.0"),
     ("stages.rl.sampling.temperature", -1.0, "temperature=-1.0 is negative"),

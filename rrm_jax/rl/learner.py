@@ -62,6 +62,7 @@ def _logprobs(
     qwen2.unembedding(params, way.cfg),
     targets.reshape(-1),
     way.filters,
+    way.layout,
   )
   first = ((0, 0), (tokens.shape[1] - targets.shape[1], 0))
   return (

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rrm_jax import config, sharding
 from rrm_jax.ops import logprobs as chunked
+from rrm_jax.ops import vocabulary_blocks
 from rrm_jax.ops.filters import UNFILTERED, Filters, filtered
 
 WIDTH, VOCAB = 16, 50
@@ -49,8 +51,16 @@ def test_a_target_beyond_the_filters_edge_has_a_finite_logprob():
   np.testing.assert_allclose(picked, np.log([0.2 / 0.9]), rtol=1e-5)
 
 
-# Chunks have at least 128 rows: one padded, one exact, several, a remainder.
-@pytest.mark.parametrize("num", [5, 128, 384, 300])
+@pytest.fixture
+def small_blocks(monkeypatch):
+  """Of 16 words and rows, whatever there is room for."""
+  monkeypatch.setattr(vocabulary_blocks, "BLOCK_BYTES", 1)
+  monkeypatch.setattr(vocabulary_blocks, "LEAST", 16)
+
+
+# One block, two that are exact, four with words that two of them have.
+@pytest.mark.parametrize("vocab", [12, 32, 50])
+@pytest.mark.parametrize("num", [5, 150])
 @pytest.mark.parametrize(
   "filters",
   [
@@ -60,9 +70,8 @@ def test_a_target_beyond_the_filters_edge_has_a_finite_logprob():
     Filters(1.3, top_k=30, top_p=0.999, min_p=1e-4),
   ],
 )
-def test_values_and_gradients(num, filters, monkeypatch):
-  monkeypatch.setattr(chunked, "CHUNK_BYTES", 1)
-  hidden, unembedding, _, weights = inputs(num)
+def test_values_and_gradients(num, vocab, filters, small_blocks):
+  hidden, unembedding, _, weights = inputs(num, vocab=vocab)
   # What was sampled has passed the filters.
   targets = jnp.argmax(hidden @ unembedding, axis=-1)
   targets = targets.at[::3].set(second_best(hidden @ unembedding)[::3])
@@ -78,12 +87,13 @@ def test_values_and_gradients(num, filters, monkeypatch):
     np.testing.assert_allclose(x, y, rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("rows", [128, 150, 400])
-def test_the_chunk_size_changes_nothing(rows, monkeypatch):
+@pytest.mark.parametrize("words", [16, 20, 50])
+def test_the_size_of_blocks_changes_nothing(words, monkeypatch):
   *arrays, weights = inputs(400)
   whole = chunked.logprobs(*arrays, Filters(0.8))
   whole_gradients = gradients(chunked.logprobs, *arrays, weights, Filters(0.8))
-  monkeypatch.setattr(chunked, "CHUNK_BYTES", rows * 4 * VOCAB)
+  monkeypatch.setattr(vocabulary_blocks, "LEAST", 1)
+  monkeypatch.setattr(vocabulary_blocks, "BLOCK_BYTES", words * 4 * 400)
   parts = chunked.logprobs(*arrays, Filters(0.8))
   parts_gradients = gradients(chunked.logprobs, *arrays, weights, Filters(0.8))
   for x, y in zip(
@@ -132,6 +142,15 @@ def test_huge_logits_stay_finite():
     assert np.isfinite(x).all()
 
 
+def test_what_is_not_a_number_is_not_dropped(small_blocks):
+  hidden, unembedding, targets, _ = inputs(6)
+  for filters in (UNFILTERED, Filters(top_k=20)):
+    picked, _ = chunked.logprobs(
+      hidden.at[2].set(jnp.nan), unembedding, targets, filters
+    )
+    assert np.isnan(picked).tolist() == [False, False, True] + [False] * 3
+
+
 def test_bf16_inputs_give_f32_results():
   """Rounding of the inputs aside, the sums are f32."""
   hidden, unembedding, targets, _ = inputs(40)
@@ -141,6 +160,78 @@ def test_bf16_inputs_give_f32_results():
   exact = plain(*(x.astype(jnp.float32) for x in rounded), targets, UNFILTERED)
   np.testing.assert_allclose(picked, exact[0], rtol=2e-5, atol=2e-5)
   np.testing.assert_allclose(entropy, exact[1], rtol=2e-5, atol=2e-5)
+
+
+# Rows and words over 8 devices; 300 rows do not divide among 8 parts.
+@pytest.mark.parametrize("num", [296, 300])
+@pytest.mark.parametrize("mesh", [(1, 8, 1), (2, 2, 2), (1, 2, 4)])
+@pytest.mark.parametrize(
+  "filters", [Filters(0.7), Filters(1.3, top_k=30, top_p=0.999, min_p=1e-4)]
+)
+def test_each_device_has_its_rows_and_words(num, mesh, filters, small_blocks):
+  layout = sharding.layout(config.Mesh(*mesh))
+  hidden, unembedding, _, weights = inputs(num, vocab=56)
+  targets = jnp.argmax(hidden @ unembedding, axis=-1)
+  targets = targets.at[::3].set(second_best(hidden @ unembedding)[::3])
+  arrays = (hidden, unembedding, targets)
+  rows = layout.named("batch" if num % layout.batch_parts == 0 else None)
+  head = layout.named("embed", "vocab")
+  laid = jax.device_put(tuple(arrays), (rows, head, rows))
+
+  def cut(*arguments):
+    return chunked.logprobs(*arguments, layout=layout)
+
+  ours, theirs = (
+    jax.jit(cut, static_argnums=3)(*laid, filters),
+    plain(*arrays, filters),
+  )
+  for x, y in zip(ours, theirs, strict=True):
+    np.testing.assert_allclose(x, y, rtol=2e-5, atol=2e-5)
+  ours = gradients(cut, *laid, weights, filters)
+  theirs = gradients(plain, *arrays, weights, filters)
+  for x, y in zip(ours, theirs, strict=True):
+    np.testing.assert_allclose(x, y, rtol=2e-5, atol=2e-5)
+
+
+def test_the_head_is_sent_once(small_blocks):
+  layout = sharding.layout(config.Mesh(1, 4, 2))
+  *arrays, weights = inputs(4 * 512, vocab=56)
+  rows = layout.named("batch")
+  head = layout.named("embed", "vocab")
+  laid = jax.device_put(tuple(arrays), (rows, head, rows))
+
+  def cut(*arguments):
+    return chunked.logprobs(*arguments, layout=layout)
+
+  def step(*arguments):
+    return gradients(cut, *arguments, weights, UNFILTERED)
+
+  sent = {}
+  for equation in loops(jax.make_jaxpr(step)(*laid).jaxpr):
+    size = int(np.prod(equation.outvars[0].aval.shape))
+    name = equation.primitive.name
+    if name in ("psum", "reduce_scatter", "all_gather", "pmax"):
+      sent[name] = max(size, sent.get(name, 0))
+  # A block of words is gathered, 14 of a device's 28, and of its gradient a
+  # part kept, then summed over "data" too.
+  part = WIDTH // 4 * 14
+  assert sent == {
+    "all_gather": WIDTH * 14,
+    "reduce_scatter": part,
+    "psum": part,
+  }
+  compiled = jax.jit(step).lower(*laid).compile().as_text()
+  assert "reduce-scatter" in compiled
+
+
+def loops(jaxpr, inside=False):
+  """The equations inside of scans."""
+  for equation in jaxpr.eqns:
+    if inside:
+      yield equation
+    scan = inside or equation.primitive.name == "scan"
+    for inner in jax.extend.core.jaxprs_in_params(equation.params):
+      yield from loops(inner, scan)
 
 
 def sizes(jaxpr):
@@ -154,14 +245,14 @@ def sizes(jaxpr):
 
 def test_nowhere_is_there_an_array_of_all_logits(monkeypatch):
   num, vocab = 2_048, 1_000
-  monkeypatch.setattr(chunked, "CHUNK_BYTES", 128 * 4 * vocab)
+  monkeypatch.setattr(vocabulary_blocks, "BLOCK_BYTES", 125 * 4 * num)
   *arrays, weights = inputs(num, vocab=vocab)
 
   def both(function):
     return functools.partial(gradients, function, *arrays, weights, UNFILTERED)
 
   largest = max(sizes(jax.make_jaxpr(both(chunked.logprobs))().jaxpr))
-  assert largest == 128 * vocab
+  assert largest == 125 * num
   # The measure sees it where it is.
   assert max(sizes(jax.make_jaxpr(both(plain))().jaxpr)) == num * vocab
 

@@ -1,4 +1,4 @@
-"""What holds for every test: eight CPU devices, and checked annotations."""
+"""What holds for every test: CPU devices, annotations, compiled programs."""
 
 import os
 from pathlib import Path
@@ -17,12 +17,24 @@ os.environ["XLA_FLAGS"] = " ".join(
   ]
 ).strip()
 
+import jax
 import jaxtyping
 
 import tests.checking  # noqa: F401  # found by its name, below
 
 # Shapes and types of every annotated function are checked, here only.
 jaxtyping.install_import_hook("rrm_jax", "tests.checking.checked")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _programs_of_one_module():
+  """Compiled programs are dropped after each file of tests.
+
+  Each is some mappings of memory, and all tests together would have more than
+  Linux allows a process (65,530), which ends it in the middle of a compilation.
+  """
+  yield
+  jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

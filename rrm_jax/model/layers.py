@@ -16,8 +16,9 @@ from rrm_jax import config
 from rrm_jax.model import kv_cache
 from rrm_jax.model.kv_cache import KVCache
 from rrm_jax.ops.attention import attend
-from rrm_jax.ops.causal_attention import Shared, attend_rows, attend_shared
+from rrm_jax.ops.causal_attention import attend_rows
 from rrm_jax.ops.rope import attention_factor, frequencies, rope
+from rrm_jax.ops.shared_attention import Shared, attend_shared
 from rrm_jax.sharding import Layout
 
 

@@ -26,7 +26,7 @@ from rrm_jax.batches import Params
 from rrm_jax.model.kv_cache import KVCache
 from rrm_jax.model.layers import Block, RMSNorm, param
 from rrm_jax.ops.attention import causal
-from rrm_jax.ops.causal_attention import Shared
+from rrm_jax.ops.shared_attention import Shared
 from rrm_jax.sharding import Layout
 
 

@@ -5,14 +5,9 @@ writes all scores to memory: 4 GiB for one row of 12,288 tokens and 7 heads. On
 TPUs there is splash attention, shipped with JAX, on GPUs cuDNN's; elsewhere,
 and for what these do not take, queries go through XLA in chunks.
 
-Rows may share what comes before them: G completions of one prompt see its keys
-and their own.
-
-Letters: B rows, T tokens, S keys, H heads, K KV heads, D per head; P prompts
-of Tp columns, N = P G completions.
+Letters: B rows, T tokens, S keys, H heads, K KV heads, D per head.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -24,35 +19,14 @@ from jax.experimental.pallas.ops.tpu.splash_attention import (
 from jax.experimental.pallas.ops.tpu.splash_attention import (
   splash_attention_mask as masks,
 )
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from rrm_jax.ops.attention import attend
 from rrm_jax.sharding import Layout
 
-_CHUNK = 512  # queries whose scores are in memory together
+CHUNK = 512  # queries whose scores are in memory together
 _LOOPS = 4
 _LANES = 128  # rows of a TPU's kernel come in multiples of it
-
-
-@functools.partial(
-  jax.tree_util.register_dataclass,
-  data_fields=["length"],
-  meta_fields=["columns", "samples"],
-)
-@dataclasses.dataclass(frozen=True)
-class Shared:
-  """A row of tokens is a prompt and, one after the other, its completions.
-
-  Attributes:
-    length: Tokens of each prompt [P].
-    columns: Those of prompts, padding included; completions come after them.
-      Each has as many columns as it may have tokens.
-    samples: Completions of a prompt.
-  """
-
-  length: Int[Array, " P"]
-  columns: int
-  samples: int
 
 
 def attend_rows(
@@ -70,39 +44,7 @@ def attend_rows(
     layout: Whose devices choose the kernel; XLA's way if None.
   """
   seen = jnp.ones(k.shape[:2], bool)
-  return _kernel(layout, q.dtype, q.shape[-1])(q, k, v, seen)
-
-
-def attend_shared(
-  q: Float[Array, "P T H D"],
-  k: Float[Array, "P T K D"],
-  v: Float[Array, "P T K D"],
-  shared: Shared,
-  layout: Layout | None = None,
-) -> Float[Array, "P T H D"]:
-  """Prompts see themselves, completions their prompt and themselves.
-
-  The prompt's few KV heads are laid before each completion's own.
-  """
-  prompts, samples = len(q), shared.samples
-
-  def parts(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    own = x[:, shared.columns :]
-    return x[:, : shared.columns], own.reshape(
-      prompts * samples, -1, *x.shape[2:]
-    )
-
-  (qp, qc), (kp, kc), (vp, vc) = map(parts, (q, k, v))
-
-  def before(prompt: jax.Array, own: jax.Array) -> jax.Array:
-    return jnp.concatenate([jnp.repeat(prompt, samples, 0), own], 1)
-
-  known = jnp.arange(shared.columns) < shared.length[:, None]
-  seen = before(known, jnp.ones(kc.shape[:2], bool))
-  kernel = _kernel(layout, q.dtype, q.shape[-1])
-  out = kernel(qc, before(kp, kc), before(vp, vc), seen)
-  out = out.reshape(prompts, -1, *q.shape[2:])
-  return jnp.concatenate([attend_rows(qp, kp, vp, layout), out], 1)
+  return kernel(layout, q.dtype, q.shape[-1])(q, k, v, seen)
 
 
 # Queries [B, T, H, D], keys and values [B, S, K, D] of which the last T are
@@ -110,8 +52,8 @@ def attend_shared(
 Kernel = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
 
 
-def _kernel(layout: Layout | None, dtype: jnp.dtype, dim: int) -> Kernel:
-  """The one for these devices."""
+def kernel(layout: Layout | None, dtype: jnp.dtype, dim: int) -> Kernel:
+  """The one for these devices; XLA's way is `chunked`."""
   platform = "cpu"
   if layout is not None:
     platform = layout.mesh.devices.flat[0].platform
@@ -128,58 +70,68 @@ def chunked(
   k: Float[Array, "B S K D"],
   v: Float[Array, "B S K D"],
   seen: Bool[Array, "B S"],
-  size: int = _CHUNK,
+  size: int = CHUNK,
 ) -> Float[Array, "B T H D"]:
-  """By XLA, `size` queries at a time; for the gradient computed again.
+  """By XLA, in chunks of queries."""
+  before = k.shape[1] - q.shape[1]
+  k, v = k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3)
+
+  def some(q: jax.Array, start: int | jax.Array, end: int) -> jax.Array:
+    keys = slice(before + end)
+    mask = causal(q.shape[1], start, k[:, :, keys].shape[2], before)
+    return attend(q, k[:, :, keys], v[:, :, keys], mask & seen[:, None, keys])
+
+  return in_chunks(some, q, size)
+
+
+def causal(
+  queries: int, start: int | jax.Array, keys: int, before: int = 0
+) -> Bool[Array, "T S"]:
+  """Which keys are not later than the queries from `start` on.
+
+  Args:
+    queries: T.
+    start: The first one's place.
+    keys: S.
+    before: Keys that come before the first query of all.
+  """
+  place = before + start + jnp.arange(queries)
+  return place[:, None] >= jnp.arange(keys)
+
+
+# Some queries [B, t, H, D], the place of the first, and a place that is beyond
+# all of them.
+Some = Callable[[jax.Array, int | jax.Array, int], jax.Array]
+
+
+def in_chunks(
+  attend: Some, q: Float[Array, "B T H D"], size: int
+) -> Float[Array, "B T H D"]:
+  """`size` queries at a time; for the gradient computed again.
 
   A loop over chunks keeps one chunk's scores in memory, but its chunks must
   see equally many keys. So there are a few loops, each with the keys up to the
   last of its queries: at most 5/8 of all scores are computed.
   """
-  columns, before = q.shape[1], k.shape[1] - q.shape[1]
+  columns = q.shape[1]
   if columns <= size:
-    return _chunk(
-      q, k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3), seen, before
-    )
+    return attend(q, 0, columns)
   chunks = -(-columns // size)
-  room = chunks * size - columns
-  q, k, v = (jnp.pad(x, ((0, 0), (0, room), (0, 0), (0, 0))) for x in (q, k, v))
-  seen = jnp.pad(seen, ((0, 0), (0, room)))
-  k, v = k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3)
+  q = jnp.pad(q, ((0, 0), (0, chunks * size - columns), (0, 0), (0, 0)))
   step = size * -(-chunks // _LOOPS)
   parts = []
   for first in range(0, chunks * size, step):
     last = min(first + step, chunks * size)
+    end = min(last, columns)
+
+    def some(chunk: tuple[jax.Array, jax.Array], end: int = end) -> jax.Array:
+      return jax.checkpoint(attend, static_argnums=2)(*chunk, end)
+
     mine = q[:, first:last].reshape(len(q), -1, size, *q.shape[2:])
-    reach = before + last
-    one = functools.partial(
-      _later, k[:, :, :reach], v[:, :, :reach], seen[:, :reach]
-    )
-    out = jax.lax.map(
-      one, (mine.swapaxes(0, 1), before + jnp.arange(first, last, size))
-    )
+    starts = jnp.arange(first, last, size)
+    out = jax.lax.map(some, (mine.swapaxes(0, 1), starts))
     parts.append(out.swapaxes(0, 1).reshape(len(q), -1, *q.shape[2:]))
   return jnp.concatenate(parts, 1)[:, :columns]
-
-
-def _later(
-  k: jax.Array, v: jax.Array, seen: jax.Array, chunk: tuple
-) -> jax.Array:
-  q, start = chunk
-  return jax.checkpoint(_chunk)(q, k, v, seen, start)
-
-
-def _chunk(
-  q: jax.Array,
-  k: jax.Array,
-  v: jax.Array,
-  seen: jax.Array,
-  start: int | jax.Array,
-) -> jax.Array:
-  """Queries that begin at a key's place and see what comes up to their own."""
-  place = start + jnp.arange(q.shape[1])
-  causal = place[:, None] >= jnp.arange(k.shape[2])
-  return attend(q, k, v, causal & seen[:, None])
 
 
 def gpu(
@@ -256,7 +208,7 @@ def tpu(
 
 def _room(columns: int) -> tuple[int, int]:
   """Columns in whole blocks, and the block."""
-  block = min(_CHUNK, -(-columns // _LANES) * _LANES)
+  block = min(CHUNK, -(-columns // _LANES) * _LANES)
   return -(-columns // block) * block, block
 
 

@@ -17,9 +17,9 @@ from rrm_jax import config
 from rrm_jax.batches import LearnerBatch, Params, Prefix, TrainState
 from rrm_jax.model import qwen2
 from rrm_jax.ops import masked
-from rrm_jax.ops.causal_attention import Shared
 from rrm_jax.ops.filters import Filters
 from rrm_jax.ops.logprobs import logprobs as token_logprobs
+from rrm_jax.ops.shared_attention import Shared
 from rrm_jax.rl import losses
 from rrm_jax.sharding import Layout
 

@@ -9,7 +9,6 @@ import pytest
 
 from rrm_jax.ops import causal_attention
 from rrm_jax.ops.attention import attend
-from rrm_jax.ops.causal_attention import Shared
 from tests import tiny
 
 
@@ -105,19 +104,3 @@ def test_keys_first_is_the_same():
   mask = (place[:, None] >= np.arange(k.shape[2])) & seen[:, None]
   attention = functools.partial(attend, *map(jnp.asarray, (q, k, v, mask)))
   np.testing.assert_allclose(attention(keys_first=True), attention(), atol=1e-6)
-
-
-def test_completions_see_their_prompt_and_themselves():
-  """Against rows that each have the prompt to themselves, and no padding."""
-  prompts, samples, columns, width = 3, 2, 6, 4
-  q, k, v, _ = inputs(prompts, columns + samples * width, 4, 2, 16)
-  length = np.array([6, 1, 4], np.int32)
-  shared = Shared(jnp.asarray(length), columns, samples)
-  out = np.asarray(causal_attention.attend_shared(q, k, v, shared))
-  for p, known in enumerate(length):
-    for i in range(samples):
-      own = columns + i * width + np.arange(width)
-      row = [*range(known), *own]
-      alone = [x[p : p + 1, row] for x in (q, k, v)]
-      wanted = np.asarray(causal_attention.attend_rows(*alone))[0]
-      np.testing.assert_allclose(out[p, row], wanted, atol=1e-6)

@@ -61,6 +61,8 @@ class LearnerBatch:
     reference_logprobs: The reference model's; zeros where it is not used.
     advantages: One per row.
     importance: What a token's loss is weighed by; None for 1.
+    kept: The rows that count in a weight; of others no token is `sampled`. None
+      for all.
     prefix: The prompts.
   """
 
@@ -70,6 +72,7 @@ class LearnerBatch:
   reference_logprobs: Float[Array, "N T"]
   advantages: Float[Array, " N"]
   importance: Float[Array, "N T"] | None = None
+  kept: Bool[Array, " N"] | None = None
   prefix: Prefix | None = None
 
 

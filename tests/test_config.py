@@ -183,6 +183,11 @@ def test_a_job():
     ("model.head_dim", 3, "head_dim=3 must be even"),
     ("stages.rl.samples", 1, "config.stages.rl: samples=1: a group of one"),
     ("stages.rl.microbatches", 3, "2 prompts to read, which do not split"),
+    ("stages.rl.resampling_rounds", 1, r"resampling_rounds=1 .*set 0, or more"),
+    ("stages.rl.resampling_rounds", -1, "resampling_rounds=-1 with pass_rates"),
+    ("stages.rl.pass_rates", [0.5], r"pass_rates=\(0.5,\) must be two shares"),
+    ("stages.rl.pass_rates", [1, 0], "must be two shares, the least and"),
+    ("stages.rl.pass_rates", [0.6, 1], "multiple of 1 / samples=2 between"),
     ("stages.rl.sampling.top_p", 0.0, "config.stages.rl.sampling: top_p=0.0"),
     ("stages.rl.sampling.min_p", 2.0, "min_p=2.0"),
     ("stages.rl.sampling.temperature", -1.0, "temperature=-1.0 is negative"),
@@ -201,6 +206,13 @@ def test_a_job():
 def test_a_jobs_mistakes_are_named(path, value, message):
   with pytest.raises(ValueError, match=message):
     from_mapping(config.Job, changed(path, value))
+
+
+def test_a_batch_baseline_keeps_all_groups():
+  mapping = changed("stages.rl.objective.baseline", "batch")
+  mapping["stages"]["rl"]["pass_rates"] = [0, 1]
+  with pytest.raises(ValueError, match=r'pass_rates=.*with baseline="batch"'):
+    from_mapping(config.Job, mapping)
 
 
 def test_a_stage_may_be_left_out():

@@ -53,6 +53,13 @@ class Grpo:
   `labels="random"` replaces each label by a coin flip: the control.
   Where it learns, a prompt is read once for `shared_samples` completions, 0 for
   all of its group: these rows stay together in a microbatch.
+
+  `pass_rates` are the least and the greatest share of right samples that a
+  group to learn from may have; () keeps all groups. With them, a group whose
+  rewards are all equal is dropped too, so [0, 1] drops nothing else. What is
+  dropped weighs nothing, nor does its divergence from the reference. In each of
+  at most `resampling_rounds` further rounds, other comparisons are judged in
+  the place of those that would be dropped.
   """
 
   steps: int
@@ -69,6 +76,8 @@ class Grpo:
   shared_samples: int = 0
   minibatches: int = 1
   microbatches: int = 1
+  pass_rates: tuple[float, ...] = ()
+  resampling_rounds: int = 0
 
   def __post_init__(self) -> None:
     drawn = self.sampling
@@ -99,6 +108,30 @@ class Grpo:
         f"{self.shared_samples} are {self.prefixes} prompts to read, which do "
         f"not split into minibatches={self.minibatches} of microbatches="
         f"{self.microbatches}"
+      )
+    self._check_selection()
+
+  def _check_selection(self) -> None:
+    rates, rounds = self.pass_rates, self.resampling_rounds
+    if rounds < 0 or (rounds and not rates):
+      raise ValueError(
+        f"resampling_rounds={rounds} with pass_rates={rates}: set 0, or more "
+        "with pass_rates, such as [0, 1], by which groups are dropped"
+      )
+    if not rates:
+      return
+    shares = [right / self.samples for right in range(1, self.samples)]
+    if len(rates) != 2 or not any(rates[0] <= x <= rates[1] for x in shares):
+      raise ValueError(
+        f"pass_rates={rates} must be two shares, the least and the greatest, "
+        f"with a multiple of 1 / samples={self.samples} between them that is "
+        "neither 0 nor 1: other groups have rewards that are all equal"
+      )
+    if self.objective.baseline == "batch":
+      raise ValueError(
+        f'pass_rates={rates} with baseline="batch": there a group whose '
+        "rewards are all equal has an advantage, and is not to be dropped; set "
+        "another baseline, or pass_rates=[]"
       )
 
   @property

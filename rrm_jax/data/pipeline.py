@@ -5,7 +5,7 @@ step and gets what the uninterrupted one would have got.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
 from rrm_jax.data import arithmetic, stable_hash
@@ -61,28 +61,48 @@ class Pipeline:
         f"steps={steps} do not split into the {len(curriculum)} parts of "
         f"curriculum={curriculum}"
       )
+    self._source, self._seed = source, seed
     self._batch_size = batch_size
     self._starts = [
       -(-steps * part // len(curriculum)) for part in range(len(curriculum))
     ] or [0]
-    parts = (
+    self._indices = (
       _select(source, curriculum, difficulty)
       if curriculum
       else [list(range(len(source)))]
     )
     self._parts = [
       _endless(source, indices, f"{seed}/{part}")
-      for part, indices in enumerate(parts)
+      for part, indices in enumerate(self._indices)
     ]
 
   def __getitem__(self, step: int) -> list[Comparison]:
     """The comparisons of a step."""
-    if step < 0:
-      raise IndexError(f"step {step} is negative; steps count from 0")
-    part = sum(start <= step for start in self._starts) - 1
+    part = self._part(step)
     first = (step - self._starts[part]) * self._batch_size
     read = self._parts[part]
     return [read(first + row) for row in range(self._batch_size)]
+
+  def others(self, step: int) -> Iterator[Comparison]:
+    """What a step might have shown and does not, each once.
+
+    In an order of the step's own: going on where the batch ends would move the
+    steps after it, and so need a state. Other steps may show them too.
+    """
+    part = self._part(step)
+    indices = self._indices[part]
+    read = _endless(self._source, indices, f"{self._seed}/{part}/{step}")
+    shown = {comparison.uid for comparison in self[step]}
+    for place in range(len(indices)):
+      comparison = read(place)
+      if comparison.uid not in shown:
+        yield comparison
+
+  def _part(self, step: int) -> int:
+    """The part of the curriculum that a step is in."""
+    if step < 0:
+      raise IndexError(f"step {step} is negative; steps count from 0")
+    return sum(start <= step for start in self._starts) - 1
 
 
 def random_labels(comparison: Comparison, seed: int) -> Comparison:

@@ -20,7 +20,7 @@ from rrm_jax.ops import masked
 from rrm_jax.ops.filters import Filters
 from rrm_jax.ops.logprobs import logprobs as token_logprobs
 from rrm_jax.ops.shared_attention import Shared
-from rrm_jax.rl import losses
+from rrm_jax.rl import losses, train_state
 from rrm_jax.sharding import Layout
 
 Metrics = dict[str, jax.Array]
@@ -210,7 +210,8 @@ def update(
 
   The loss is the `objective`'s over a minibatch's `sampled` tokens, summed as
   it says; without one, the supervised loss and its mean. `longest` is the most
-  tokens that a completion may have, which "fixed" aggregation divides by.
+  tokens that a completion may have, which "fixed" aggregation divides by. A
+  minibatch of which no row is kept moves nothing.
 
   Of the metrics, each but the loss a mean over tokens, the first minibatch's
   are kept under their names: it alone is on-policy, so there
@@ -240,17 +241,18 @@ def update(
     weight = tokens
     if objective is not None:
       most = longest or rows.tokens.shape[1]
-      weight = losses.total_weight(rows.sampled, objective.aggregation, most)
+      weight = losses.total_weight(
+        rows.sampled, objective.aggregation, most, rows.kept
+      )
     grads = jax.tree.map(lambda x: x / weight, grads)
     metrics = {name: x / tokens for name, x in sums.items()}
     metrics["loss"] = sums["loss"] / weight
     with jax.named_scope("optimizer"):
-      moves, opt_state = chain.update(grads, state.opt_state, state.params)
-      params = optax.apply_updates(state.params, moves)
+      state = train_state.moved(state, grads, chain, rows.kept)
     metrics["gradient_norm"] = optax.tree.norm(grads)
-    metrics["parameter_norm"] = optax.tree.norm(params)
+    metrics["parameter_norm"] = optax.tree.norm(state.params)
     metrics["bad_rows"] = bad_rows
-    return TrainState(state.step, params, opt_state), metrics
+    return state, metrics
 
   state, metrics = jax.lax.scan(minibatch, state, _split(batch, minibatches))
   bad_rows = metrics.pop("bad_rows")  # minibatch, microbatch, row of it

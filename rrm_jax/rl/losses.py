@@ -190,14 +190,20 @@ def row_weights(
 
 
 def total_weight(
-  sampled: Bool[Array, "N T"], aggregation: str, longest: int
+  sampled: Bool[Array, "N T"],
+  aggregation: str,
+  longest: int,
+  kept: Bool[Array, " N"] | None = None,
 ) -> Float[Array, ""]:
   """The number that a sum over all these rows is divided by.
 
   Tokens (DAPO), rows (GRPO, equation 3), or rows times the most tokens that a
-  row may have (Dr. GRPO, arXiv 2503.20783).
+  row may have (Dr. GRPO, arXiv 2503.20783). Only rows that are `kept` count;
+  none are as one.
   """
   if aggregation == "token":
     return jnp.maximum(masked.count(sampled), 1.0)
   rows = jnp.float32(len(sampled))
+  if kept is not None:
+    rows = jnp.maximum(masked.count(kept), 1.0)
   return rows if aggregation == "sequence" else rows * longest

@@ -1,9 +1,9 @@
-"""Training states: how they are cut, started, and described for a restore."""
+"""Training states: how they are cut, started, moved, and described."""
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, PRNGKeyArray, PyTree
 
 from rrm_jax import config
 from rrm_jax.batches import Params, TrainState
@@ -53,6 +53,26 @@ def init_state(
     out_shardings=state_shardings(cfg, chain, layout),
   )
   return make(params)
+
+
+def moved(
+  state: TrainState,
+  gradient: Params,
+  chain: optax.GradientTransformation,
+  kept: Bool[Array, " N"] | None = None,
+) -> TrainState:
+  """The state after one move of the optimizer; its step is not counted here.
+
+  Where no row is `kept` there is nothing to follow: parameters, moments and the
+  schedule's count stay, as decay and momentum would move them.
+  """
+  moves, opt_state = chain.update(gradient, state.opt_state, state.params)
+  params = optax.apply_updates(state.params, moves)
+  after = TrainState(state.step, params, opt_state)
+  if kept is None:
+    return after
+  some = kept.any()
+  return jax.tree.map(lambda x, y: jnp.where(some, x, y), after, state)
 
 
 def frozen(params: Params, cfg: config.Model, layout: Layout) -> Params:

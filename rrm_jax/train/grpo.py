@@ -5,7 +5,9 @@ arXiv 2505.14674, section 3), turned into group-relative advantages for the
 clipped surrogate of GRPO (arXiv 2402.03300, section 4.1).
 """
 
+import dataclasses
 import functools
+from collections.abc import Iterator, Sequence
 
 import jax
 import numpy as np
@@ -30,6 +32,8 @@ from rrm_jax.sampling import engine, layouts
 from rrm_jax.sampling.completions import Completion, Rows, rows
 from rrm_jax.sharding import Layout
 from rrm_jax.text.reward import reward
+from rrm_jax.train import resampling
+from rrm_jax.train.resampling import Drawn, Groups
 from rrm_jax.train.run import Run, StepReport
 
 
@@ -42,21 +46,12 @@ def step(
   which is what makes a resumed run equal an uninterrupted one.
   """
   with run.timer("data"):
-    comparisons: list[Comparison] = _comparisons(run, stage, index)
-    prompts: list[Prompt] = [
-      prompt(c, False, run.tokenizer, stage.template) for c in comparisons
-    ]
-  with run.timer("sample"):
-    asked: list[tuple[Prompt, int]] = numbered(prompts, stage.samples)
-    completions: list[Completion] = _sample(run, stage, state, asked, index)
-  with run.timer("reward"):
-    judgements: list[Judgement] = read(
-      asked, completions, run.tokenizer, stage.template
-    )
-    rewards: np.ndarray = _rewards(judgements, comparisons, stage.samples)
+    comparisons: list[Comparison] = run.data[index]
+    others: Iterator[Comparison] = run.data.others(index)
+  judged = functools.partial(_judged, run, stage, state, index)
+  drawn: Drawn = resampling.draw(judged, comparisons, others, stage)
   with run.timer("learn"):
-    seen: Rows = _rows(stage, prompts, completions)
-    batch: LearnerBatch = _learner_batch(run, stage, state, seen, rewards)
+    batch: LearnerBatch = _learner_batch(run, stage, state, drawn)
     state, metrics = learner.update(
       state,
       batch,
@@ -68,11 +63,36 @@ def step(
       longest=stage.sampling.max_new_tokens,
     )
     metrics = sharding.fetch(metrics)
-  return state, _report(metrics, rewards, judgements, completions)
+  return state, _report(metrics, drawn, stage)
 
 
-def _comparisons(run: Run, stage: config.Grpo, index: int) -> list[Comparison]:
-  comparisons = list(run.data[index])
+def _judged(
+  run: Run,
+  stage: config.Grpo,
+  state: TrainState,
+  index: int,
+  comparisons: Sequence[Comparison],
+) -> Groups:
+  """Comparisons with their samples and rewards."""
+  with run.timer("data"):
+    prompts: list[Prompt] = [
+      prompt(c, False, run.tokenizer, stage.template) for c in comparisons
+    ]
+  with run.timer("sample"):
+    asked: list[tuple[Prompt, int]] = numbered(prompts, stage.samples)
+    completions: list[Completion] = _sample(run, stage, state, asked, index)
+  with run.timer("reward"):
+    judgements: list[Judgement] = read(
+      asked, completions, run.tokenizer, stage.template
+    )
+    labelled: Sequence[Comparison] = _labelled(run, stage, comparisons)
+    rewards: np.ndarray = _rewards(judgements, labelled, stage.samples)
+  return Groups(prompts, completions, judgements, rewards)
+
+
+def _labelled(
+  run: Run, stage: config.Grpo, comparisons: Sequence[Comparison]
+) -> Sequence[Comparison]:
   if stage.labels == "random":
     return [random_labels(comparison, run.seed) for comparison in comparisons]
   return comparisons
@@ -85,6 +105,9 @@ def _sample(
   asked: list[tuple[Prompt, int]],
   index: int,
 ) -> list[Completion]:
+  # As many slots for a few comparisons as for all: the same programs.
+  most = stage.comparisons * stage.samples
+  least_slots = max(run.limits.least_slots, most)
   forced = script(run.tokenizer, stage.template)
   layout = layouts.decode_layout(run.layout, run.limits.weights, run.model)
   sampler = engine.Engine(
@@ -93,23 +116,21 @@ def _sample(
     kept=filters.of(stage.sampling),
     script=forced,
     layout=layout,
-    limits=run.limits,
+    limits=dataclasses.replace(run.limits, least_slots=least_slots),
     halt=stop_at(run.tokenizer, stage.sampling.stop),
   )
   requests = wanted(asked, stage.sampling, forced)
   return sampler(requests, sharding.key(run.seed, layout, index))
 
 
-def _rows(
-  stage: config.Grpo, prompts: list[Prompt], completions: list[Completion]
-) -> Rows:
+def _rows(stage: config.Grpo, groups: Groups) -> Rows:
   """As host arrays, with few shapes: each is a program to compile."""
   most = stage.sampling.max_new_tokens
-  longest = max(len(one.tokens) for one in completions)
+  longest = max(len(one.tokens) for one in groups.completions)
   width = next(n for n in (-(-most // 4), -(-most // 2), most) if longest <= n)
   times = stage.prefixes // stage.comparisons
-  prefixes = [one.tokens for one in prompts for _ in range(times)]
-  return rows(completions, prefixes, width)
+  prefixes = [one.tokens for one in groups.prompts for _ in range(times)]
+  return rows(groups.completions, prefixes, width)
 
 
 def way(stage: config.Grpo, model: config.Model, layout: Layout) -> learner.Way:
@@ -124,7 +145,7 @@ def way(stage: config.Grpo, model: config.Model, layout: Layout) -> learner.Way:
 
 
 def _rewards(
-  judgements: list[Judgement], comparisons: list[Comparison], samples: int
+  judgements: list[Judgement], comparisons: Sequence[Comparison], samples: int
 ) -> np.ndarray:
   """[P, G] of +1 and -1.
 
@@ -149,12 +170,9 @@ def _label(comparison: Comparison) -> int:
 
 
 def _learner_batch(
-  run: Run,
-  stage: config.Grpo,
-  state: TrainState,
-  seen: Rows,
-  rewards: np.ndarray,
+  run: Run, stage: config.Grpo, state: TrainState, drawn: Drawn
 ) -> LearnerBatch:
+  seen = _rows(stage, drawn.groups)
   cut = run.layout.named("batch")
   # There may be fewer prompts than devices.
   prefix = sharding.put(seen.prefix, run.layout.replicated)
@@ -176,7 +194,8 @@ def _learner_batch(
     old = score(state.params)
   return _assemble(
     Rows(prefix, tokens, sampled, logprobs),
-    sharding.put(rewards, cut),
+    sharding.put(drawn.groups.rewards, cut),
+    sharding.put(drawn.kept_rows, cut),
     reference,
     old,
     objective=stage.objective,
@@ -187,12 +206,15 @@ def _learner_batch(
 def _assemble(
   seen: Rows,
   rewards: jax.Array,
+  kept: jax.Array | None,
   reference: jax.Array | None,
   old: jax.Array | None,
   objective: config.Objective,
 ) -> LearnerBatch:
   """With advantages, and the log-probabilities to compare with."""
-  logprobs, importance = seen.logprobs, None
+  sampled, logprobs, importance = seen.sampled, seen.logprobs, None
+  if kept is not None:
+    sampled &= kept[:, None]
   if old is not None:
     importance = losses.importance(old, logprobs, objective.importance_cap)
     logprobs = old
@@ -200,26 +222,26 @@ def _assemble(
     reference = jax.numpy.zeros_like(logprobs)
   elif objective.kl_in == "reward":
     distance = losses.divergence(logprobs, reference, objective.kl_estimator)
-    paid = jax.numpy.where(seen.sampled, distance, 0.0).sum(axis=1)
+    paid = jax.numpy.where(sampled, distance, 0.0).sum(axis=1)
     rewards -= objective.kl_coefficient * paid.reshape(rewards.shape)
   return LearnerBatch(
     tokens=seen.tokens,
-    sampled=seen.sampled,
+    sampled=sampled,
     logprobs=logprobs,
     reference_logprobs=reference,
     advantages=advantages(rewards, objective).reshape(-1),
     importance=importance,
+    kept=kept,
     prefix=seen.prefix,
   )
 
 
 def _report(
-  metrics: dict[str, np.ndarray],
-  rewards: np.ndarray,
-  judgements: list[Judgement],
-  completions: list[Completion],
+  metrics: dict[str, np.ndarray], drawn: Drawn, stage: config.Grpo
 ) -> StepReport:
+  """Figures of the first draw; rows and judgements of the update."""
   bad_rows = metrics.pop("bad_rows")
+  _, completions, judgements, rewards = drawn.first
   figures = {name: float(value) for name, value in metrics.items()} | {
     "reward": float(rewards.mean()),
     "accuracy": float((rewards > 0).mean()),
@@ -229,5 +251,8 @@ def _report(
     "completion_tokens": float(np.mean([len(c.tokens) for c in completions])),
     "truncated": float(np.mean([not c.stopped for c in completions])),
   }
-  names = [f"{j.uid} sample {j.sample_id}" for j in judgements]
-  return StepReport(figures, bad_rows, names, judgements)
+  figures |= resampling.figures(drawn, stage)
+  comparisons = [one.comparison for one in drawn.groups.prompts]
+  learnt = drawn.groups.judgements
+  names = [f"{j.uid} sample {j.sample_id}" for j in learnt]
+  return StepReport(figures, bad_rows, names, comparisons, learnt)

@@ -95,7 +95,7 @@ def train(
     around.progress.update(index + 1, figures)
     if report.judgements and _every(around.rollouts_every, index, stage.steps):
       path = around.rollouts / f"{run.name}-{index:06d}.txt"
-      write_rollouts(path, run.data[index], report.judgements)
+      write_rollouts(path, report.comparisons, report.judgements)
   around.checkpoints.wait()
   return state
 

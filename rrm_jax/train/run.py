@@ -11,7 +11,7 @@ import optax
 from rrm_jax import config
 from rrm_jax.batches import Params, TrainState
 from rrm_jax.data.pipeline import Pipeline
-from rrm_jax.records import Judgement
+from rrm_jax.records import Comparison, Judgement
 from rrm_jax.sharding import Layout
 from rrm_jax.text.tokenizer import Tokenizer
 
@@ -55,12 +55,14 @@ class StepReport:
     metrics: Figures by name.
     bad_rows: One flag per row, set where its own loss is not finite.
     rows: A readable name of each row.
-    judgements: What was sampled, where the recipe samples.
+    comparisons: What was trained on.
+    judgements: What was sampled of them, where the recipe samples.
   """
 
   metrics: Mapping[str, float]
   bad_rows: np.ndarray
   rows: Sequence[str]
+  comparisons: Sequence[Comparison]
   judgements: Sequence[Judgement]
 
 

@@ -37,7 +37,8 @@ def step(
     metrics = sharding.fetch(metrics)
   bad_rows = metrics.pop("bad_rows")
   figures = {name: float(value) for name, value in metrics.items()}
-  return state, StepReport(figures, bad_rows, [c.uid for c in comparisons], [])
+  names = [comparison.uid for comparison in comparisons]
+  return state, StepReport(figures, bad_rows, names, comparisons, [])
 
 
 def _batch(

@@ -89,6 +89,30 @@ def test_each_part_begins_a_new_epoch():
   assert uids(batches[0]) != uids(batches[1])
 
 
+def test_others_are_what_a_step_does_not_show():
+  batches = pipeline.Pipeline(SOURCE, 16, 0, curriculum=(3, 6), steps=4)
+  easy = {row.uid for row in SOURCE if arithmetic.num_terms(row) <= 3}
+  for step, all_shown in [(0, easy), (1, easy), (2, set(uids(SOURCE)))]:
+    others = uids(batches.others(step))
+    assert len(others) == len(set(others))
+    assert set(others) == all_shown - set(uids(batches[step]))
+
+
+def test_the_others_of_a_step_have_their_own_order():
+  orders = [
+    uids(pipeline.Pipeline(SOURCE, 4, 0).others(step)) for step in (0, 1, 2, 2)
+  ]
+  common = set.intersection(*map(set, orders))
+  orders = [[uid for uid in order if uid in common] for order in orders]
+  assert len(common) == 60 - 3 * 4
+  assert orders[2] == orders[3]
+  assert len({tuple(order) for order in orders}) == 3
+
+
+def test_a_step_that_shows_everything_has_no_others():
+  assert list(pipeline.Pipeline(SOURCE[:3], 8, 0).others(5)) == []
+
+
 def test_curriculum_takes_any_difficulty():
   rows = [
     Comparison(
@@ -123,6 +147,8 @@ def test_what_cannot_be_shown_is_refused(arguments, message):
 def test_a_negative_step_is_an_error():
   with pytest.raises(IndexError, match="step -1 is negative"):
     pipeline.Pipeline(SOURCE, 4, 0)[-1]
+  with pytest.raises(IndexError, match="step -1 is negative"):
+    next(pipeline.Pipeline(SOURCE, 4, 0).others(-1))
 
 
 def test_random_labels_are_a_fair_coin_of_the_uid():

@@ -125,6 +125,11 @@ def test_what_a_token_weighs():
   for name, (weights, total) in sums.items():
     np.testing.assert_array_equal(losses.row_weights(sampled, name), weights)
     assert losses.total_weight(sampled, name, 5) == total
+  kept = jnp.array([True, False, False])
+  assert losses.total_weight(sampled, "sequence", 5, kept) == 1
+  assert losses.total_weight(sampled, "fixed", 5, kept) == 5
+  for name, least in (("sequence", 1), ("fixed", 5)):
+    assert losses.total_weight(sampled, name, 5, ~kept & kept) == least
   nothing = jnp.zeros((2, 3), bool)
   assert losses.total_weight(nothing, "token", 5) == 1
 

@@ -1,5 +1,7 @@
 """The loop: what is written, and what happens when a step goes wrong."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -28,7 +30,7 @@ def test_rows_that_are_not_finite_are_named(values, tmp_path, monkeypatch):
       report.metrics["loss"] = float("nan")
       bad = np.zeros(len(report.rows), bool)
       bad[[2, 5]] = True
-      report = type(report)(report.metrics, bad, report.rows, [])
+      report = dataclasses.replace(report, bad_rows=bad)
       names.extend([report.rows[2], report.rows[5]])
     return state, report
 

@@ -61,9 +61,9 @@ class LearnerBatch:
     reference_logprobs: The reference model's; zeros where it is not used.
     advantages: One per row.
     importance: What a token's loss is weighed by; None for 1.
+    prefix: The prompts.
     kept: The rows that count in a weight; of others no token is `sampled`. None
       for all.
-    prefix: The prompts.
   """
 
   tokens: Int32[Array, "N T"]
@@ -72,8 +72,8 @@ class LearnerBatch:
   reference_logprobs: Float[Array, "N T"]
   advantages: Float[Array, " N"]
   importance: Float[Array, "N T"] | None = None
-  kept: Bool[Array, " N"] | None = None
   prefix: Prefix | None = None
+  kept: Bool[Array, " N"] | None = None
 
 
 @pytree

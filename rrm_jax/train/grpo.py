@@ -43,7 +43,8 @@ def step(
   """P comparisons, G completions of each, one update on the N = P * G rows.
 
   Everything follows from (run, stage, state, index): no other state is kept,
-  which is what makes a resumed run equal an uninterrupted one.
+  which is what makes a resumed run equal an uninterrupted one. Groups that say
+  nothing may give way to others before the update, see `resampling`.
   """
   with run.timer("data"):
     comparisons: list[Comparison] = run.data[index]
@@ -231,8 +232,8 @@ def _assemble(
     reference_logprobs=reference,
     advantages=advantages(rewards, objective).reshape(-1),
     importance=importance,
-    kept=kept,
     prefix=seen.prefix,
+    kept=kept,
   )
 
 

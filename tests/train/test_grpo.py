@@ -120,7 +120,7 @@ def test_further_rounds_make_no_programs(whole):
 
 
 def test_interrupted_and_resumed_equals_whole(whole, tmp_path):
-  asked = iter(range(1_000))
+  asked = iter(range(1_000))  # 31 questions come from the warm start
   with pytest.raises(loop.Interrupted, match="rl step 3"):
     small_job.run(tmp_path, values(**CHOOSING), lambda: next(asked) == 34)
   resumed = small_job.run(tmp_path, values(**CHOOSING))

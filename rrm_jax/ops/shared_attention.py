@@ -139,11 +139,7 @@ def _joined(
     q = q.transpose(0, 2, 3, 1, 4).reshape(rows, kv_heads, -1, dim)
     theirs = _scores(together(q), prompt[0], known[:, None, None])
     mine = _scores(q, own[0], jnp.tile(seen, (group, 1)))
-    most = jax.lax.stop_gradient(
-      jnp.maximum(
-        apart(theirs.max(-1, keepdims=True)), mine.max(-1, keepdims=True)
-      )
-    )
+    most = jnp.maximum(apart(_highest(theirs)), _highest(mine))
     theirs, mine = jnp.exp(theirs - together(most)), jnp.exp(mine - most)
     total = apart(theirs.sum(-1, keepdims=True)) + mine.sum(-1, keepdims=True)
     out = (apart(_weighed(theirs, prompt[1])) + _weighed(mine, own[1])) / total

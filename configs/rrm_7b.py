@@ -59,7 +59,7 @@ def mapping(preset: str = "rrm-7b", learning_rate: float = 1e-6) -> dict:
       }
     },
     "mesh": {"data": 1, "fsdp": -1, "tensor": 1},
-    "engine": {"slots": 256, "weights": "tensor"},
+    "engine": {"slots": 96, "weights": "tensor"},
     "checkpoint": {"every": 20, "keep": 2},
     "evaluation": {"after": "rl", "temperatures": [0.6], "budgets": []},
   }

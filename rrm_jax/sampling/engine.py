@@ -46,6 +46,12 @@ def stacked(layout: Layout) -> bool:
   return layout.mesh.devices.flat[0].platform == "tpu"
 
 
+def slot_count(limits: config.Engine, requests: int, parts: int) -> int:
+  """How many rows are decoded together, in multiples of `parts`."""
+  wanted = min(limits.slots, max(limits.least_slots, requests))
+  return -(-wanted // parts) * parts
+
+
 @functools.partial(jax.jit, static_argnames=("cfg", "layout"))
 def prepared(params: Params, *, cfg: config.Model, layout: Layout) -> Params:
   """The rollout copy: compute dtype, the engine's layout and form.
@@ -129,9 +135,8 @@ class _Session:
   ):
     self._engine = engine
     self._key = key
-    parts, limits = engine.layout.batch_parts, engine.limits
-    slots = min(limits.slots, max(limits.least_slots, len(requests)))
-    self._slots = -(-slots // parts) * parts
+    parts = engine.layout.batch_parts
+    self._slots = slot_count(engine.limits, len(requests), parts)
     self._schedule = Schedule(requests, self._slots, parts)
     longest = max(len(r.tokens) + r.max_new_tokens for r in requests)
     self._columns = bucket(max(longest, LEAST_COLUMNS))
@@ -164,6 +169,7 @@ class _Session:
 
   def _prefill(self, tokens: np.ndarray) -> None:
     engine = self._engine
+    self._prompts = None  # the last ones are all in slots: room for others
     self._prompts = slots_lib.prefill(
       engine.params,
       put(tokens, engine.layout.named("batch")),

@@ -1,14 +1,17 @@
-"""FLOPs and seconds of a step by formula: what hardware could do at best.
-
-The compiler's own counts leave out kernels and count loops once, so these are
-counted from the shapes. Letters: T tokens, S the tokens that each sees.
-"""
+"""What learning must compute, by formula, and how fast hardware could be."""
 
 from typing import NamedTuple
 
 from rrm_jax import config
-from tools.compile_rollout.hlo import Collective
+from tools.plan.counting import Work
 from tools.plan.topology import Chip
+
+
+class Bound(NamedTuple):
+  """The least time, and what takes it."""
+
+  seconds: float
+  by: str
 
 
 class Step(NamedTuple):
@@ -50,46 +53,16 @@ def learning(cfg: config.Model, stage: config.Grpo, prompt: int) -> Step:
   return Step(tokens, flops, forward)
 
 
-def decoding_step(
-  cfg: config.Model, slots: int, live: float, cache_bytes: int
-) -> tuple[float, float]:
-  """FLOPs and bytes of writing one token in every slot, all chips together.
+def bound(work: Work, received: float, chip: Chip) -> Bound:
+  """The slowest of computing, memory and links; each hides the others.
 
   Args:
-    cfg: The model's shape.
-    slots: Rows.
-    live: Tokens that each sees.
-    cache_bytes: Of one number in the cache.
-  """
-  matrices = matrix_parameters(cfg) + cfg.embed_dim * cfg.vocab_size
-  seen = slots * live * cfg.num_layers
-  flops = 2 * slots * matrices + 4 * seen * cfg.num_heads * cfg.head_dim
-  read = 2 * matrices + 2 * seen * cfg.num_kv_heads * cfg.head_dim * cache_bytes
-  return flops, read
-
-
-def seconds(
-  flops: float, moved: float, sent: float, chip: Chip, chips: int
-) -> float:
-  """At least: the slowest of computing, memory and links.
-
-  Args:
-    flops: All chips'.
-    moved: Bytes of memory, all chips'.
-    sent: Bytes that one chip receives.
-    chip: What one can do.
-    chips: How many.
+    work: What one chip does.
+    received: Bytes that it receives.
+    chip: What it can do.
   """
   return max(
-    flops / chips / chip.flops,
-    moved / chips / chip.bandwidth,
-    sent / chip.links,
+    Bound(work.flops / chip.flops, "FLOPs"),
+    Bound(work.moved / chip.bandwidth, "HBM"),
+    Bound(received / chip.links, "links"),
   )
-
-
-def received(moved: tuple[Collective, ...]) -> dict[str, float]:
-  """Bytes that a chip receives in a call, by kind."""
-  found: dict[str, float] = {}
-  for one in moved:
-    found[one.kind] = found.get(one.kind, 0.0) + one.times * one.size
-  return found

@@ -33,6 +33,11 @@ class Chip(NamedTuple):
   bandwidth: float
   links: float
 
+  @property
+  def known(self) -> bool:
+    """Whether there are figures but for memory."""
+    return self.flops > 0
+
 
 _GIB = 2.0**30
 _CHIPS = {
@@ -52,8 +57,7 @@ def chip(name: str) -> Chip:
   kind = name.split(":")[0]
   if kind == "cpu":
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    unknown = float("nan")
-    return Chip(whole / jax.device_count("cpu"), unknown, unknown, unknown)
+    return Chip(whole / jax.device_count("cpu"), 0.0, 0.0, 0.0)
   if kind not in _CHIPS:
     raise ValueError(
       f"--topology={name}: no figures of {kind!r} are known, only of "

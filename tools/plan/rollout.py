@@ -1,8 +1,6 @@
-"""The engine's programs, lowered for any devices and measured as compiled."""
+"""The engine's programs of a job's stage, compiled for any devices."""
 
 import dataclasses
-import math
-import time
 from typing import Any
 
 import jax
@@ -15,9 +13,16 @@ from rrm_jax import config
 from rrm_jax.model import kv_cache, qwen2
 from rrm_jax.ops.filters import UNFILTERED
 from rrm_jax.sampling import budget, decode, engine, layouts, slots
-from rrm_jax.sampling.schedule import Admitted, Request, bucket
+from rrm_jax.sampling.schedule import (
+  LEAST_COLUMNS,
+  Admitted,
+  Request,
+  Schedule,
+  bucket,
+)
 from rrm_jax.sharding import Layout
-from tools.compile_rollout import hlo
+from tools.plan import compiled
+from tools.plan.compiled import Measured, local_size
 
 NAMES = ("prepare", "prefill", "admit", "decode")
 
@@ -39,34 +44,22 @@ class Work:
   new: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Measured:
-  """A compiled program; sizes are bytes on each device.
-
-  Attributes:
-    seconds: To lower and compile it.
-    arguments: All that it is given.
-    temp: What it needs beside arguments and results.
-    aliased: Results that take the place of arguments.
-    peak: The most it holds at a time.
-    cache: The engine's KV cache, if it is among the arguments.
-    copied: Of its keys and values, in the program or in one of its steps.
-    moved: Between devices.
-  """
-
-  seconds: float
-  arguments: int
-  temp: int
-  aliased: int
-  peak: int
-  cache: int
-  copied: int
-  moved: tuple[hlo.Collective, ...]
-
-  @property
-  def in_place(self) -> bool:
-    """Whether the cache is written where it lies: no second one."""
-    return self.aliased >= self.cache and not self.copied
+def asked(job: config.Job, stage: config.Grpo, trained: Layout) -> Work:
+  """What a step of a stage asks for, prompts at their longest."""
+  layout = layouts.decode_layout(trained, job.engine.weights, job.model)
+  parts, prompt = layout.batch_parts, job.data.max_prompt_tokens
+  slots = engine.slot_count(
+    job.engine, stage.comparisons * stage.samples, parts
+  )
+  new = stage.sampling.max_new_tokens
+  requests = [
+    Request([0] * prompt, number, sample, new)
+    for number in range(stage.comparisons)
+    for sample in range(stage.samples)
+  ]
+  read = Schedule(requests, slots, parts).prompts()
+  assert read is not None
+  return Work(slots, len(read), prompt, new)
 
 
 def lowered(
@@ -123,25 +116,33 @@ def measured(
   limits: config.Engine,
   work: Work,
 ) -> Measured:
-  """Compiles one of `NAMES`."""
-  begun = time.perf_counter()
-  compiled = lowered(name, cfg, trained, limits, work).compile()
-  seconds = time.perf_counter() - begun
+  """Compiles one of `NAMES`.
+
+  Raises:
+    TooLarge: it does not fit the devices' memory.
+    ValueError: the model cannot be cut over this mesh.
+  """
   layout = layouts.decode_layout(trained, limits.weights, cfg)
-  memory, text = compiled.memory_analysis(), compiled.as_text()
-  assert memory is not None and text is not None, "this backend tells nothing"
-  cache = abstract_slots(cfg, layout, limits, work).cache
   held = name in ("admit", "decode")
-  return Measured(
-    seconds=seconds,
-    arguments=memory.argument_size_in_bytes,
-    temp=memory.temp_size_in_bytes,
-    aliased=memory.alias_size_in_bytes,
-    peak=memory.peak_memory_in_bytes,
-    cache=sum(map(_local_size, jax.tree.leaves(cache))) if held else 0,
-    copied=hlo.copied(text, _local_arrays(cache)) if held else 0,
-    moved=tuple(hlo.collectives(text)),
+  return compiled.measured(
+    name,
+    lowered(name, cfg, trained, limits, work),
+    trained.mesh.size,
+    abstract_slots(cfg, layout, limits, work).cache if held else None,
   )
+
+
+def sizes(
+  cfg: config.Model, trained: Layout, limits: config.Engine, work: Work
+) -> dict[str, int]:
+  """Bytes on each device of the engine's weights, cache and prompts."""
+  layout = layouts.decode_layout(trained, limits.weights, cfg)
+  state = abstract_slots(cfg, layout, limits, work)
+  return {
+    "sampler": local_size(_prepared(cfg, layout)),
+    "cache": local_size(state.cache),
+    "prompts": local_size(_prompts(cfg, layout, limits, work)),
+  }
 
 
 def abstract_slots(
@@ -152,7 +153,7 @@ def abstract_slots(
     lambda: slots.idle_slots(
       cfg=cfg,
       slots=work.slots,
-      columns=bucket(bucket(work.prompt) + work.new),
+      columns=bucket(max(work.prompt + work.new, LEAST_COLUMNS)),
       stacked=engine.stacked(layout),
       layout=layout,
       stored=limits.kv_cache,
@@ -229,22 +230,3 @@ def _abstract(tree: PyTree, shardings: PyTree) -> Any:
 
 def _replicated(tree: PyTree, layout: Layout) -> Any:
   return _abstract(tree, jax.tree.map(lambda _: layout.replicated, tree))
-
-
-def _local_arrays(cache: kv_cache.KVCache) -> set[str]:
-  """Keys and values on each device, as a program's text names them."""
-  names = {"bfloat16": "bf16", "float32": "f32", "int8": "s8"}
-  return {
-    f"{names[str(x.dtype)]}[{','.join(map(str, _local_shape(x)))}]"
-    for x in jax.tree.leaves((cache.keys, cache.values))
-  }
-
-
-def _local_size(x: jax.ShapeDtypeStruct) -> int:
-  """Bytes on each device, without what tiles pad."""
-  return math.prod(_local_shape(x)) * x.dtype.itemsize
-
-
-def _local_shape(x: jax.ShapeDtypeStruct) -> tuple[int, ...]:
-  assert x.sharding is not None
-  return x.sharding.shard_shape(x.shape)

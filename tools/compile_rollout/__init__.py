@@ -1,1 +1,0 @@
-"""Compiles the rollout engine for TPUs that are not there."""

@@ -22,4 +22,5 @@ def get_config() -> ml_collections.ConfigDict:
   rl = values["stages"]["rl"]
   rl["steps"] = 440  # [C] the released step
   rl["microbatches"] = 8
+  values["engine"]["slots"] = 256
   return ml_collections.ConfigDict(config.complete(config.Job, values))

@@ -28,6 +28,7 @@ from rrm_jax.sampling.schedule import (
   Schedule,
   bucket,
   check,
+  slot_count,
 )
 from rrm_jax.sampling.schedule import Request as Request
 from rrm_jax.sharding import Layout, fetch, put
@@ -44,12 +45,6 @@ def stacked(layout: Layout) -> bool:
   layer's keys would be copied out of the stack at every step.
   """
   return layout.mesh.devices.flat[0].platform == "tpu"
-
-
-def slot_count(limits: config.Engine, requests: int, parts: int) -> int:
-  """How many rows are decoded together, in multiples of `parts`."""
-  wanted = min(limits.slots, max(limits.least_slots, requests))
-  return -(-wanted // parts) * parts
 
 
 @functools.partial(jax.jit, static_argnames=("cfg", "layout"))

@@ -61,6 +61,12 @@ def bucket(length: int) -> int:
   return -(-length // grain) * grain
 
 
+def slot_count(limits: config.Engine, requests: int, parts: int) -> int:
+  """How many rows are decoded together, in multiples of `parts`."""
+  wanted = min(limits.slots, max(limits.least_slots, requests))
+  return -(-wanted // parts) * parts
+
+
 def check(
   number: int, request: Request, cfg: config.Model, script: int
 ) -> None:

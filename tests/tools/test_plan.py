@@ -25,7 +25,7 @@ HIDDEN = (
 def run(*arguments, command=("-m", "tools.plan"), devices=8):
   return subprocess.run(
     [sys.executable, *command, *arguments],
-    cwd=ROOT, capture_output=True, text=True, timeout=600,
+    cwd=ROOT, capture_output=True, text=True, timeout=1800,
     env={
       **os.environ, "JAX_PLATFORMS": "cpu",
       "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",

@@ -68,6 +68,10 @@ class Operation:
     """The names of what it is given."""
     return re.findall(_NAME, self.inside)
 
+  def given(self, among: "Computation", index: int) -> Array:
+    """An operand, among the operations of its computation."""
+    return among[self.operands[index]].arrays[0]
+
   @property
   def called(self) -> list[str]:
     """The computations that it runs, but a loop's condition."""

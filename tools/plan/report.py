@@ -90,7 +90,8 @@ def sent_lines(name: str, one: Measured, most: int = 3) -> list[str]:
   for key in sorted(sums, key=lambda k: -sums[k])[:most]:
     kind, source, arrays = key
     times = sum(x.times for x in largest[key])
-    lines.append(f"  {_gib(sums[key])} {kind} {times} x {arrays} in {source}")
+    place = f" in {source}" if source else ""
+    lines.append(f"  {_gib(sums[key])} {kind} {times} x {arrays}{place}")
   return lines
 
 

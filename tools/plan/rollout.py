@@ -19,6 +19,7 @@ from rrm_jax.sampling.schedule import (
   Request,
   Schedule,
   bucket,
+  slot_count,
 )
 from rrm_jax.sharding import Layout
 from tools.plan import compiled
@@ -48,9 +49,7 @@ def asked(job: config.Job, stage: config.Grpo, trained: Layout) -> Work:
   """What a step of a stage asks for, prompts at their longest."""
   layout = layouts.decode_layout(trained, job.engine.weights, job.model)
   parts, prompt = layout.batch_parts, job.data.max_prompt_tokens
-  slots = engine.slot_count(
-    job.engine, stage.comparisons * stage.samples, parts
-  )
+  slots = slot_count(job.engine, stage.comparisons * stage.samples, parts)
   new = stage.sampling.max_new_tokens
   requests = [
     Request([0] * prompt, number, sample, new)

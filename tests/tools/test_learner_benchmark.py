@@ -1,47 +1,134 @@
 """The suites of the learner and of a decoding step: sums, and one small run."""
 
+import json
+import sys
+
+import numpy as np
 import pytest
 
+from rrm_jax import config
+from rrm_jax.model import hf
+from rrm_jax.ops.filters import UNFILTERED
+from rrm_jax.rl import learner as rl_learner
 from tests import tiny
-from tools.benchmark import decode, learner
+from tests.tools.test_rollout_benchmark import TINY, call
+from tools.benchmark import decode, learner, learner_heat, lessons, venue
+from tools.benchmark.contestants import updates
+
+LESSON = lessons.Lesson("small", prompts=2, prompt=12, samples=4, width=5)
 
 
-def test_a_small_update_each_way(monkeypatch):
-  monkeypatch.setattr(learner, "SMALL", tiny.MODEL)
-  work = learner.Workload(prompts=8, prompt=12, samples=3, width=5)
-  runs = {way: [learner.measure(way, work, 2)] for way in learner.WAYS}
-  shared, apart = learner.rows(work, runs)
-  assert len(runs["shared"][0]["seconds"]) == 3
-  # In GB these are nothing; in bytes the shared prefix needs less.
-  assert runs["shared"][0]["temporary"] < runs["apart"][0]["temporary"]
-  tokens = 8 * 3 * (12 + 5)
-  assert shared.rate == pytest.approx(tokens / shared.seconds, rel=0.5)
-  assert apart.way == "apart"
-  lines = learner.table([shared, apart]).splitlines()
-  assert len(lines) == 3 and len({*map(len, lines)}) == 1
+def test_the_floor_by_hand():
+  """A layer of one head, one column each; 4 rows of 3 after 2 prompts of 5."""
+  cfg = config.Model(
+    vocab_size=7, embed_dim=2, mlp_dim=3, num_layers=1, num_heads=1,
+    num_kv_heads=1, head_dim=2,
+  )  # fmt: skip
+  lesson = lessons.Lesson("", prompts=2, prompt=5, samples=2, width=3)
+  # q, k, v and o 2x2, gate, up and down 2x3; the unembedding 2x7.
+  own = 4 * 3 * 2 * (4 * 4 + 3 * 6 + 14) + 4 * 2 * 4 * (3 * 5 + 3**2 / 2)
+  prompt = 5 * 2 * (4 * 4 + 3 * 6) + 4 * 2 * 5**2 / 2
+  assert lesson.flops(cfg, shared=True) == 3 * (own + 2 * prompt)
+  assert lesson.flops(cfg, shared=False) == 3 * (own + 4 * prompt)
+  assert lesson.tokens == 4 * 8
 
 
-def test_the_floor_counts_what_a_way_reads():
-  work = learner.Workload(prompts=2, prompt=100, samples=10, width=20)
-  shared, apart = (learner.floor(way, work, 1e9) for way in learner.WAYS)
-  # 2 (100 + 200) tokens against 20 (100 + 20); logits are the same.
-  assert 1.5 < apart / shared < 4
-  assert learner.floor("apart", work, 2e9) == pytest.approx(apart / 2)
+def test_judging_is_heavy_in_prompts_and_writing_in_completions():
+  judging, writing = lessons.LESSONS.values()
+  assert (judging.prompt / judging.width, judging.samples) == (2.5, 16)
+  assert writing.prompt * 4 == writing.width
+  assert lessons.make("judging", 4).prompt == judging.prompt // 4
 
 
-def test_rows_have_what_an_update_wants():
-  work = learner.WORKLOADS["judging"]
-  made = learner.batch(work, 100)
-  assert made.tokens.shape == (32, 160)
-  assert made.prefix.tokens.shape == (2, 400)
-  assert made.prefix.length.max() == 400
-  assert made.sampled.any(axis=1).all()
-  assert made.tokens.max() < 100
+def test_what_contestants_read(tmp_path):
+  venue.write_model(tmp_path / "weights", tiny.MODEL, "float32")
+  lessons.write(tmp_path / "a", LESSON, tmp_path / "weights", tiny.MODEL)
+  work = updates.read(tmp_path / "a")
+  assert np.shape(work.repeated()) == (8, 12)
+  assert np.shape(work.completions) == np.shape(work.logprobs) == (8, 5)
+  assert work.repeated()[:4] == [work.prompts[0]] * 4
+  assert {type(i) for row in work.completions for i in row} == {int}
+  # Peers take 0 for padding.
+  assert np.min(work.prompts) > 0 and np.min(work.completions) > 0
+  # The old policy is the weights' own, with noise.
+  rows = np.concatenate([work.repeated(), work.completions], 1)
+  over = tiny.layout()
+  found = rl_learner.score(
+    hf.load(tmp_path / "weights", tiny.MODEL, over, "float32"),
+    rows.astype(np.int32),
+    None,
+    way=rl_learner.Way(tiny.MODEL, UNFILTERED, over),
+  )
+  noise = np.array(work.logprobs) - np.asarray(found)[:, 12:]
+  assert noise.std() == pytest.approx(0.1, rel=0.4)
+  assert work.adamw == lessons.ADAMW
 
 
-def test_no_such_workload():
-  with pytest.raises(ValueError, match="'judgment' is no workload; there are"):
-    learner.suite(["judgment"], 1)
+ROUND = learner_heat.Round(2.0, 3.0, 10**9, loss=-0.01, gradient_norm=2.0)
+
+
+@pytest.mark.parametrize(
+  "other",
+  [{"loss": -0.012}, {"gradient_norm": 2.003}, {"loss": float("nan")}],
+)
+def test_who_does_other_work_ends_the_run(other):
+  learner_heat.agree(
+    {"ours": ROUND, "a": ROUND._replace(loss=-0.0105, gradient_norm=2.001)}
+  )
+  with pytest.raises(ValueError, match=r"b has loss .* where ours has"):
+    learner_heat.agree({"ours": ROUND, "b": ROUND._replace(**other)})
+
+
+def test_a_loss_that_is_not_finite_agrees_with_nothing():
+  with pytest.raises(ValueError, match="loss nan"):
+    learner_heat.agree({"ours": ROUND._replace(loss=float("nan"))})
+
+
+def test_figures():
+  rounds = [ROUND._replace(seconds=s) for s in (9.0, 1.0, 4.0, 2.0)]
+  flops = LESSON.flops(tiny.MODEL, shared=True)
+  found = learner_heat.row("trl", rounds, LESSON, tiny.MODEL, flops)
+  assert (found.seconds, found.compiling, found.peak) == (2.0, 7.0, 1.0)
+  assert found.rate == LESSON.tokens / 2 and found.of_floor == 0.5
+  assert found.of_product > 1 / 2  # it reads prompts more often
+  ours = learner_heat.row("ours", rounds, LESSON, tiny.MODEL, flops)
+  assert ours.of_product == ours.of_floor
+
+
+def test_the_suite(tmp_path):
+  """Both of ours make the same updates; who is absent is named."""
+  code, output, errors = call(
+    "--workloads=judging", "--contestants=tunix,ours,ours_apart",
+    "--shrink=32", "--rounds=1", f"--model={TINY}",
+    f"--peers_python={sys.executable}", f"--output={tmp_path}",
+    suite="learner",
+  )  # fmt: skip
+  assert code == 0, errors
+  assert "judging: 2 prompts of 10 tokens x 16 completions of 4" in output
+  report = json.loads((tmp_path / "learner.json").read_text())
+  (found,) = report["workloads"]
+  tunix, ours, apart = found["contestants"]
+  assert tunix["error"] == "ModuleNotFoundError: No module named 'tunix'"
+  assert tunix["error"] in output
+  for one, other in zip(ours["rounds"], apart["rounds"], strict=True):
+    assert one["loss"] == pytest.approx(other["loss"], abs=1e-5)
+  first, second = (one["loss"] for one in ours["rounds"])
+  assert second < first  # the rows are the same, and were learnt from
+  assert ours["of_ours"] == 1.0 and 0 < apart["of_floor"] < 1
+  assert (tmp_path / "learner.png").exists()
+
+
+@pytest.mark.parametrize(
+  ("wrong", "words"),
+  [
+    ({"workloads": ["judgment"]}, "'judgment' is no workload; there are jud"),
+    ({"contestants": ["verl"]}, "'verl' is no contestant; there are ours"),
+    ({"shrink": 65}, "shrink=65 must be from 1 to 64"),
+  ],
+)
+def test_options_that_name_nothing(wrong, words):
+  with pytest.raises(ValueError, match=words):
+    learner.suite(learner.Options(**wrong))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from rrm_jax.rl import train_state
 from rrm_jax.sampling import budget, decode, engine, slots
 from tools.benchmark import floor
 from tools.benchmark.contestants.ours import unending
-from tools.benchmark.rollout import SMALL
+from tools.benchmark.venue import SMALL
 
 # The first pattern that is in an operation's name says which part it is of.
 PARTS = (

@@ -23,6 +23,8 @@ from rrm_jax import config
 COPIED = 2**25
 # The length of a prompt in the measured products of prefill.
 PROMPT = 128
+# Of square matrices whose product is measured.
+SIDE = 2_048
 
 
 class Cost(NamedTuple):
@@ -119,6 +121,13 @@ def measure(cfg: config.Model, rows: int, dtype: str) -> Rates:
     skinny=_multiplied(weights, rows),
     wide=_multiplied(weights, PROMPT),
   )
+
+
+def product(dtype: str) -> float:
+  """FLOP per second of a large product, the best of several; a second."""
+  x = jnp.ones((SIDE, SIDE), dtype)
+  multiply = jax.jit(jnp.matmul)
+  return 2 * SIDE**3 / _fastest(lambda: jax.block_until_ready(multiply(x, x)))
 
 
 def _multiplied(weights: list[jax.Array], rows: int) -> float:

@@ -1,19 +1,17 @@
 """One workload of the rollout suite: its rounds, its floor, its table."""
 
 import contextlib
+import dataclasses
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rrm_jax import config
-from tools.benchmark import floor, scoreboard
-from tools.benchmark.race import Contestant, Failure, Round, Runner, running
+from tools.benchmark import floor, race, scoreboard
+from tools.benchmark.venue import Aside
 from tools.benchmark.workloads import Workload
-
-# Calls a function in the process that measures, and gives its result.
-Aside = Callable[..., Any]
 
 
 class Rules(NamedTuple):
@@ -34,33 +32,11 @@ class Rules(NamedTuple):
   patience: float
 
 
-class Standing:
-  """A contestant during the rounds."""
-
-  def __init__(self, contestant: Contestant):
-    self.contestant = contestant
-    self.runner: Runner | None = None
-    self.about: dict[str, Any] = {}
-    self.rounds: list[Round] = []
-    self.failure: Failure | None = None
-
-  def attempt(self, work: Callable[[], str]) -> None:
-    """Does some of its work and says how it went; its failure is its own."""
-    if self.failure is not None:
-      return
-    name = self.contestant.name
-    try:
-      print(f"  {name}: {work()}", flush=True)
-    except Failure as failure:
-      self.failure = failure
-      print(f"  {name}: {failure}", flush=True)
-
-
 def run(
   rules: Rules,
   workload: Workload,
   file: Path,
-  contestants: Sequence[Contestant],
+  contestants: Sequence[race.Contestant],
   aside: Aside,
 ) -> tuple[dict[str, Any], scoreboard.Chart]:
   """Runs all rounds of a workload.
@@ -76,18 +52,17 @@ def run(
     The workload's part of the report and of the picture.
   """
   print(f"\n{workload.line()}", flush=True)
-  standings = [Standing(contestant) for contestant in contestants]
+  standings = [race.Standing(one, scoreboard.Round) for one in contestants]
   rates, loads = [], []
   with contextlib.ExitStack() as stack:
     for one in standings:
-      start = functools.partial(_start, one, file, rules.patience, stack)
-      one.attempt(start)
+      one.start(file, rules.patience, stack)
     for number in range(rules.rounds + 1):
       rates.append(aside(floor.measure, rules.cfg, rules.slots, rules.dtype))
       loads.append(os.getloadavg()[0])
+      told = functools.partial(_told, number, rules.rounds, workload.tokens)
       for one in standings:
-        told = f"round {number} of {rules.rounds}" if number else "first round"
-        one.attempt(functools.partial(_round, one, told, workload.tokens))
+        one.run(told)
   best = floor.Rates(*map(max, zip(*rates, strict=True)))
   itemsize = 4 if rules.dtype == "float32" else 2
   cost = floor.step_cost(rules.cfg, rules.slots, workload.live, itemsize)
@@ -102,7 +77,7 @@ def run(
     [_row(one, workload.tokens, rules.slots, least) for one in standings]
   )
   print(_floor_lines(cost, best, least, rules.slots, workload))
-  print(scoreboard.table(rows))
+  print(scoreboard.table(rows, scoreboard.ROLLOUT))
   print("\n".join(scoreboard.factors(rows)), flush=True)
   found = {
     "name": workload.name,
@@ -118,47 +93,37 @@ def run(
       "least": least._asdict(),
     },
     "contestants": [
-      _entry(one, row) for one, row in zip(standings, rows, strict=True)
+      dataclasses.asdict(row) | one.entry()
+      for one, row in zip(standings, rows, strict=True)
     ],
   }
-  return found, scoreboard.Chart(workload.name, rows, least)
+  chart = scoreboard.Chart(
+    workload.name,
+    rows,
+    least.tokens_per_second,
+    floor_of="a step",
+    rate_of="useful tokens",
+  )
+  return found, chart
 
 
-def _start(
-  one: Standing, file: Path, patience: float, stack: contextlib.ExitStack
-) -> str:
-  one.runner = stack.enter_context(running(one.contestant, file, patience))
-  one.about = one.runner.ready()
-  versions = " ".join(f"{k} {v}" for k, v in one.about["libraries"].items())
-  return f"{versions}; {one.about['note']}"
-
-
-def _round(one: Standing, told: str, tokens: int) -> str:
-  assert one.runner is not None
-  done = one.runner.round()
-  one.rounds.append(done)
+def _told(number: int, last: int, tokens: int, done: scoreboard.Round) -> str:
+  which = f"round {number} of {last}" if number else "first round"
   return (
-    f"{told}: {done.seconds:.1f} s ({done.cores:.1f} CPU s), "
+    f"{which}: {done.seconds:.1f} s ({done.cores:.1f} CPU s), "
     f"{tokens / done.seconds:.0f} tok/s"
   )
 
 
 def _row(
-  one: Standing, tokens: int, slots: int, least: floor.Floor
-) -> scoreboard.Row:
+  one: race.Standing[scoreboard.Round],
+  tokens: int,
+  slots: int,
+  least: floor.Floor,
+) -> scoreboard.Rollout:
   if one.failure is not None:
-    return scoreboard.Row(one.contestant.name, error=str(one.failure))
+    return scoreboard.Rollout(one.contestant.name, error=str(one.failure))
   return scoreboard.row(one.contestant.name, one.rounds, tokens, slots, least)
-
-
-def _entry(one: Standing, row: scoreboard.Row) -> dict[str, Any]:
-  log = one.failure.log if one.failure is not None else ""
-  return {
-    **row._asdict(),
-    **one.about,
-    "rounds": [done._asdict() for done in one.rounds],
-    "log": log,
-  }
 
 
 def _floor_lines(

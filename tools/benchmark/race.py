@@ -9,12 +9,32 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 ROOT = Path(__file__).parent.parent.parent
+PEERS = ROOT / ".venv" / "peers" / "bin" / "python"
+ABSENT = "run tools/benchmark/peers.sh"
+
+# A NamedTuple of what a contestant says of a round.
+R = TypeVar("R", bound=Any)
+
+
+class Entry(NamedTuple):
+  """A contestant that a suite has.
+
+  Attributes:
+    module: Its script in `contestants/`.
+    arguments: After the file with the work.
+    peer: Whether it lives in the peers' environment.
+  """
+
+  module: str
+  arguments: tuple[str, ...] = ()
+  peer: bool = False
 
 
 class Contestant(NamedTuple):
@@ -25,30 +45,46 @@ class Contestant(NamedTuple):
     module: Its script.
     python: The interpreter to run it; "" if there is none.
     absent: What to do when there is none.
+    arguments: After the file with the work.
   """
 
   name: str
   module: str
   python: str
   absent: str = ""
+  arguments: tuple[str, ...] = ()
 
 
-class Round(NamedTuple):
-  """What a contestant says of a round.
+def contestants(
+  names: Sequence[str], entries: Mapping[str, Entry], peers_python: str
+) -> list[Contestant]:
+  """Who takes part.
 
-  Attributes:
-    seconds: Wall time.
-    cores: Seconds of all CPU cores, which a busy machine stretches less.
-    first: Seconds until the first token was in the host's hands.
-    steps: Decoding steps, 0 if unknown.
-    peak: The most bytes of memory held so far.
+  Args:
+    names: Of entries.
+    entries: What the suite has.
+    peers_python: The peers' interpreter; where peers.sh puts it if empty.
+
+  Raises:
+    ValueError: a name is none of the entries', or there is no such Python.
   """
-
-  seconds: float
-  cores: float
-  first: float
-  steps: int
-  peak: int
+  peers = Path(peers_python or PEERS)
+  if peers_python and not peers.exists():
+    raise ValueError(
+      f"--peers_python={peers} does not exist; {ABSENT}, or leave the flag out"
+    )
+  made = []
+  for name in names:
+    if name not in entries:
+      raise ValueError(
+        f"{name!r} is no contestant; there are {', '.join(entries)}"
+      )
+    entry, python = entries[name], sys.executable
+    if entry.peer:
+      python = str(peers) if peers.exists() else ""
+    module = f"tools.benchmark.contestants.{entry.module}"
+    made.append(Contestant(name, module, python, ABSENT, entry.arguments))
+  return made
 
 
 class Failure(Exception):
@@ -78,6 +114,7 @@ class Runner:
     self._patience = patience
     self._log = work.with_suffix(f".{contestant.name}.log")
     command = [contestant.python, "-m", contestant.module, str(work)]
+    command += contestant.arguments
     try:
       with self._log.open("w") as log:
         self._process = subprocess.Popen(
@@ -100,8 +137,8 @@ class Runner:
     """
     return self._answer()
 
-  def round(self) -> Round:
-    """Runs a round.
+  def round(self) -> dict[str, Any]:
+    """Runs a round: its figures.
 
     Raises:
       Failure: it ended, or did not answer in time.
@@ -110,7 +147,7 @@ class Runner:
     with contextlib.suppress(BrokenPipeError):  # then it has no answer either
       self._process.stdin.write("\n")
       self._process.stdin.flush()
-    return Round(**self._answer())
+    return self._answer()
 
   def close(self) -> None:
     """Ends the process."""
@@ -179,3 +216,66 @@ def running(
     yield runner
   finally:
     runner.close()
+
+
+class Standing(Generic[R]):
+  """A contestant during its rounds.
+
+  Attributes:
+    contestant: Who.
+    about: What it says when it is ready.
+    rounds: What it says of each.
+    failure: Why it is out.
+  """
+
+  def __init__(self, contestant: Contestant, rounds_are: Callable[..., R]):
+    self.contestant = contestant
+    self.about: dict[str, Any] = {}
+    self.rounds: list[R] = []
+    self.failure: Failure | None = None
+    self._round = rounds_are
+    self._runner: Runner | None = None
+
+  def start(
+    self, file: Path, patience: float, stack: contextlib.ExitStack
+  ) -> None:
+    """Starts it, until the stack is closed, and says how that went."""
+
+    def ready() -> str:
+      self._runner = stack.enter_context(
+        running(self.contestant, file, patience)
+      )
+      self.about = self._runner.ready()
+      versions = (f"{k} {v}" for k, v in self.about["libraries"].items())
+      return f"{' '.join(versions)}; {self.about['note']}"
+
+    self._attempt(ready)
+
+  def run(self, told: Callable[[R], str]) -> None:
+    """Runs a round and prints what is to be told of it."""
+
+    def done() -> str:
+      assert self._runner is not None
+      self.rounds.append(self._round(**self._runner.round()))
+      return told(self.rounds[-1])
+
+    self._attempt(done)
+
+  def _attempt(self, work: Callable[[], str]) -> None:
+    """Says how some of its work went; its failure is its own."""
+    if self.failure is not None:
+      return
+    name = self.contestant.name
+    try:
+      print(f"  {name}: {work()}", flush=True)
+    except Failure as failure:
+      self.failure = failure
+      print(f"  {name}: {failure}", flush=True)
+
+  def entry(self) -> dict[str, Any]:
+    """Its part of a report, without the figures."""
+    return {
+      **self.about,
+      "rounds": [one._asdict() for one in self.rounds],
+      "log": self.failure.log if self.failure is not None else "",
+    }

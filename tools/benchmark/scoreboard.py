@@ -1,35 +1,52 @@
 """What a race is worth: medians, the table, the picture."""
 
+import dataclasses
+import json
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from matplotlib.axes import Axes
 
 from rrm_jax.analysis import style
 from tools.benchmark.floor import Floor
-from tools.benchmark.race import Round
 
 OURS = "ours"
+R = TypeVar("R", bound="Row")
 
 
-class Row(NamedTuple):
+class Round(NamedTuple):
+  """What a contestant says of a round.
+
+  Attributes:
+    seconds: Wall time.
+    cores: Seconds of all CPU cores, which a busy machine stretches less.
+    first: Seconds until the first token was in the host's hands.
+    steps: Decoding steps, 0 if unknown.
+    peak: The most bytes of memory held so far.
+  """
+
+  seconds: float
+  cores: float
+  first: float
+  steps: int
+  peak: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
   """A contestant's figures; None where it failed or cannot know.
 
   Attributes:
     name: Who.
     error: Why it is out, in one line; "" if it is not.
-    rate: Useful tokens per second, of the median round.
+    rate: Tokens per second, of the median round.
     of_ours: The rate as a multiple of ours.
     of_floor: The rate as a fraction of the floor's.
-    first: Milliseconds until the first token, median.
     cores: CPU seconds of a round, of all cores.
     peak: Memory at its highest, GB.
     compiling: Seconds of the first round beyond the median.
-    steps: Decoding steps of a round.
-    step: Milliseconds of a round per step, prompts and all.
-    occupancy: Share of the slots' steps that wrote a useful token.
   """
 
   name: str
@@ -37,10 +54,23 @@ class Row(NamedTuple):
   rate: float | None = None
   of_ours: float | None = None
   of_floor: float | None = None
-  first: float | None = None
   cores: float | None = None
   peak: float | None = None
   compiling: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Rollout(Row):
+  """The same of rollouts; the tokens are useful ones.
+
+  Attributes:
+    first: Milliseconds until the first token, median.
+    steps: Decoding steps of a round.
+    step: Milliseconds of a round per step, prompts and all.
+    occupancy: Share of the slots' steps that wrote a useful token.
+  """
+
+  first: float | None = None
   steps: int | None = None
   step: float | None = None
   occupancy: float | None = None
@@ -48,12 +78,12 @@ class Row(NamedTuple):
 
 def row(
   name: str, rounds: Sequence[Round], tokens: int, slots: int, floor: Floor
-) -> Row:
+) -> Rollout:
   """A contestant's figures but `of_ours`; its first round compiles."""
   first, rest = rounds[0], rounds[1:]
   seconds = statistics.median(r.seconds for r in rest)
   steps = rest[-1].steps or None
-  return Row(
+  return Rollout(
     name=name,
     rate=tokens / seconds,
     of_floor=tokens / seconds / floor.tokens_per_second,
@@ -67,19 +97,21 @@ def row(
   )
 
 
-def compared(rows: Sequence[Row]) -> list[Row]:
+def compared(rows: Sequence[R]) -> list[R]:
   """The rows with `of_ours`, where we are among them."""
   rates = {one.name: one.rate for one in rows}
   ours = rates.get(OURS)
   if ours is None:
     return list(rows)
   return [
-    one._replace(of_ours=one.rate / ours) if one.rate else one for one in rows
+    dataclasses.replace(one, of_ours=one.rate / ours) if one.rate else one
+    for one in rows
   ]
 
 
-# Header, width and format of each figure of a row.
-COLUMNS: Mapping[str, tuple[str, int, str]] = {
+# Header, width and format of a figure, by its name.
+Columns = Mapping[str, tuple[str, int, str]]
+ROLLOUT: Columns = {
   "rate": ("tok/s", 8, ".0f"),
   "of_ours": ("of ours", 9, ".2f"),
   "of_floor": ("of floor", 10, ".2f"),
@@ -93,27 +125,27 @@ COLUMNS: Mapping[str, tuple[str, int, str]] = {
 }
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[Row], columns: Columns) -> str:
   """For the terminal."""
   wide = max(len(one.name) for one in rows) + 1
-  header = "".join(f"{title:>{n}}" for title, n, _ in COLUMNS.values())
+  header = "".join(f"{title:>{n}}" for title, n, _ in columns.values())
   lines = [" " * wide + header]
   for one in rows:
     if one.error:
       lines.append(f"{one.name:<{wide}}  {one.error}")
       continue
-    values = one._asdict()
+    values = dataclasses.asdict(one)
     lines.append(
       f"{one.name:<{wide}}"
       + "".join(
         f"{'-':>{n}}" if values[key] is None else f"{values[key]:>{n}{form}}"
-        for key, (_, n, form) in COLUMNS.items()
+        for key, (_, n, form) in columns.items()
       )
     )
   return "\n".join(lines)
 
 
-def factors(rows: Sequence[Row]) -> list[str]:
+def factors(rows: Sequence[Rollout]) -> list[str]:
   """How occupancy and the cost of a step multiply to our lead."""
   ours = next((one for one in rows if one.name == OURS), None)
   if ours is None or ours.step is None or ours.occupancy is None:
@@ -130,15 +162,35 @@ def factors(rows: Sequence[Row]) -> list[str]:
 
 
 class Chart(NamedTuple):
-  """A workload's part of the picture."""
+  """A workload's part of the picture.
+
+  Attributes:
+    name: Of the workload.
+    rows: Who took part.
+    floor: Tokens per second that nobody exceeds.
+    floor_of: What that is the floor of.
+    rate_of: Which tokens.
+  """
 
   name: str
   rows: Sequence[Row]
-  floor: Floor
+  floor: float
+  floor_of: str
+  rate_of: str
+
+
+def write(
+  folder: Path, report: Mapping[str, Any], charts: Sequence[Chart]
+) -> None:
+  """The report and the picture, under the suite's name."""
+  folder.mkdir(parents=True, exist_ok=True)
+  file = folder / f"{report['suite']}.json"
+  file.write_text(json.dumps(report, indent=2) + "\n")
+  draw(file.with_suffix(".png"), charts)
 
 
 def draw(path: Path, charts: Sequence[Chart]) -> None:
-  """Bars of useful tokens per second, with the floor as a line."""
+  """Bars of tokens per second, with the floor as a line."""
   columns = min(2, len(charts))
   lines = -(-len(charts) // columns)
   figure = style.figure(6.2 * columns, 3.4 * lines)
@@ -152,8 +204,8 @@ def draw(path: Path, charts: Sequence[Chart]) -> None:
 
 
 def _bars(axes: Axes, chart: Chart, colours: Sequence[str]) -> None:
-  style.dress(axes, chart.name, "useful tokens per second")
-  most = chart.floor.tokens_per_second
+  style.dress(axes, chart.name, f"{chart.rate_of} per second")
+  most = chart.floor
   places = range(len(chart.rows))
   axes.barh(
     places,
@@ -175,7 +227,7 @@ def _bars(axes: Axes, chart: Chart, colours: Sequence[str]) -> None:
   axes.text(
     most,
     1.01,
-    f"floor of a step {most:.0f}",
+    f"floor of {chart.floor_of} {most:.0f}",
     transform=axes.get_xaxis_transform(),
     ha="right",
     fontsize=9.5,

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 import transformers
 
-from tools.benchmark.contestants import static_batches, track
+from tools.benchmark.contestants import process, static_batches, track
 
 # No id is this one: nothing ends a row but its length.
 NEVER = -1
@@ -28,9 +28,9 @@ def limits(work: track.Work) -> transformers.ContinuousBatchingConfig:
   )
 
 
-def prepare(work: track.Work) -> track.Ready:
+def prepare(work: track.Work) -> process.Ready[track.Lap]:
   """Reads the weights and starts the thread that decodes."""
-  judge = static_batches.model(work)
+  judge = static_batches.model(work.weights, work.dtype)
   manager = judge.init_continuous_batching(
     generation_config=static_batches.drawn(
       max_new_tokens=max(r.length for r in work.requests), eos_token_id=NEVER
@@ -63,7 +63,7 @@ def prepare(work: track.Work) -> track.Ready:
       min(one.timestamps[0] for one in done.values()),
     )
 
-  return track.Ready(
+  return process.Ready(
     lap=lap,
     libraries=static_batches.libraries(),
     note=(

@@ -11,7 +11,7 @@ from rrm_jax.model import hf, hf_config
 from rrm_jax.ops import filters
 from rrm_jax.sampling import budget, engine
 from tools import measuring
-from tools.benchmark.contestants import track
+from tools.benchmark.contestants import process, track
 
 # No id is this one: nothing ends a row but its length.
 NEVER = np.array(-2, np.int32)
@@ -35,7 +35,12 @@ def peak() -> int:
   return int(stats.get("peak_bytes_in_use", 0))
 
 
-def prepare(work: track.Work) -> track.Ready:
+def libraries() -> dict[str, str]:
+  """Versions."""
+  return {"jax": jax.__version__, "flax": metadata.version("flax")}
+
+
+def prepare(work: track.Work) -> process.Ready[track.Lap]:
   """Reads the weights."""
   layout = sharding.layout(config.Mesh())
   folder = Path(work.weights)
@@ -74,9 +79,9 @@ def prepare(work: track.Work) -> track.Ready:
     tokens = [written[i] for i in range(len(requests))]
     return track.Lap(tokens, clock.seen, steps)
 
-  return track.Ready(
+  return process.Ready(
     lap=lap,
-    libraries={"jax": jax.__version__, "flax": metadata.version("flax")},
+    libraries=libraries(),
     note=(
       f"continuous, {work.slots} slots, a prompt read once for its group; "
       f"gives logprobs too; tokens come every {ours.limits.columns} steps or "

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import transformers
 
-from tools.benchmark.contestants import track
+from tools.benchmark.contestants import process, track
 
 
 def device() -> str:
@@ -14,11 +14,11 @@ def device() -> str:
   return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def model(work: track.Work) -> Any:
+def model(weights: str, dtype: str) -> Any:
   """The weights, with the attention that a user gets."""
   transformers.logging.set_verbosity_error()
   found: Any = transformers.AutoModelForCausalLM.from_pretrained(
-    work.weights, dtype=work.dtype, attn_implementation="sdpa"
+    weights, dtype=dtype, attn_implementation="sdpa"
   )
   return found.to(device()).eval()
 
@@ -26,7 +26,7 @@ def model(work: track.Work) -> Any:
 def peak() -> int:
   """Of the device's memory, or the host's if that is where tensors live."""
   if device() == "cpu":
-    return track.host_peak()
+    return process.host_peak()
   return torch.cuda.max_memory_allocated()
 
 
@@ -66,9 +66,9 @@ class FirstToken(transformers.StoppingCriteria):
     )
 
 
-def prepare(work: track.Work) -> track.Ready:
+def prepare(work: track.Work) -> process.Ready[track.Lap]:
   """Reads the weights."""
-  judge = model(work)
+  judge = model(work.weights, work.dtype)
 
   def lap(number: int) -> track.Lap:
     torch.manual_seed(number)
@@ -94,7 +94,7 @@ def prepare(work: track.Work) -> track.Ready:
       steps += longest
     return track.Lap(written, clock.seen, steps)
 
-  return track.Ready(
+  return process.Ready(
     lap=lap,
     libraries=libraries(),
     note=(

@@ -1,23 +1,19 @@
 """What all contestants of the rollout suite run on; the standard library only.
 
-They live in different environments. Each is started as
-
-  python -m tools.benchmark.contestants.NAME FILE.json
-
-with the workload in the file, says in a line of JSON that it is ready, runs
-one round for each line that it reads, and answers each with a line of JSON.
+Each is started as `python -m tools.benchmark.contestants.NAME FILE.json` and
+writes what the file asks for, once for each line that it reads, as `process.py`
+has it.
 """
 
+import functools
 import json
-import os
-import re
-import resource
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from tools.benchmark.contestants import process
 
 
 class Request(NamedTuple):
@@ -77,36 +73,6 @@ class Clock:
     self.seen = self.seen or time.perf_counter()
 
 
-class Ready(NamedTuple):
-  """A contestant at the start.
-
-  Attributes:
-    lap: Runs a round, given its number.
-    libraries: Versions by name.
-    note: What one has to know to judge its figures.
-    peak: Most bytes of memory held so far.
-  """
-
-  lap: Callable[[int], Lap]
-  libraries: dict[str, str]
-  note: str
-  peak: Callable[[], int]
-
-
-def host_peak() -> int:
-  """The most bytes of host memory that this process has held so far.
-
-  Linux's `getrusage` would count those of the process that started it.
-  """
-  status = Path("/proc/self/status")
-  if status.exists():
-    found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
-    if found:
-      return int(found[1]) * 1024
-  most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-  return most if sys.platform == "darwin" else most * 1024
-
-
 def read(file: Path) -> Work:
   """The workload."""
   found = json.loads(file.read_text())
@@ -136,41 +102,12 @@ def check(work: Work, written: Sequence[Sequence[int]]) -> None:
       raise ValueError(f"request {i}: ids beyond the vocabulary: {tokens}")
 
 
-def run(prepare: Callable[[Work], Ready]) -> None:
-  """Runs a contestant to the end of what it reads.
-
-  Then the process ends at once: a library may have threads that wait.
-  """
-  status = 1
-  try:
-    _rounds(prepare)
-    status = 0
-  except BaseException:
-    traceback.print_exc()
-  sys.stderr.flush()
-  os._exit(status)
-
-
-def _rounds(prepare: Callable[[Work], Ready]) -> None:
-  out = os.fdopen(os.dup(1), "w")
-  os.dup2(2, 1)  # what libraries print is not an answer
-
-  def say(**fields: object) -> None:
-    print(json.dumps(fields), file=out, flush=True)
-
+def run(prepare: Callable[[Work], process.Ready[Lap]]) -> None:
+  """Runs a contestant to the end of what it reads."""
   work = read(Path(sys.argv[1]))
-  ready = prepare(work)
-  say(libraries=ready.libraries, note=ready.note)
-  for number, _ in enumerate(sys.stdin):
-    begun, spent = time.perf_counter(), time.process_time()
-    lap = ready.lap(number)
-    seconds = time.perf_counter() - begun
-    cores = time.process_time() - spent
+
+  def figures(lap: Lap, begun: float) -> dict[str, float]:
     check(work, lap.written)
-    say(
-      seconds=seconds,
-      cores=cores,
-      first=lap.first - begun,
-      steps=lap.steps,
-      peak=ready.peak(),
-    )
+    return {"first": lap.first - begun, "steps": lap.steps}
+
+  process.serve(functools.partial(prepare, work), figures)

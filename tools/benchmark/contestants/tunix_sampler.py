@@ -9,7 +9,7 @@ from tunix.generate import sampler
 from tunix.models.qwen2 import model as qwen2
 from tunix.models.qwen2 import params
 
-from tools.benchmark.contestants import track
+from tools.benchmark.contestants import process, track
 
 # No id is this one: nothing ends a row but its length.
 NEVER = -2
@@ -39,12 +39,10 @@ class Decimal:
     return 0
 
 
-def shape(work: track.Work) -> qwen2.ModelConfig:
-  """The model's, in Tunix's words."""
-  found = work.model
-  dtype = jnp.dtype(work.dtype)
+def model(weights: str, found: dict, dtype: str) -> qwen2.Qwen2:
+  """The weights of a folder whose config.json is `found`."""
   heads = found["num_attention_heads"]
-  return qwen2.ModelConfig(
+  cfg = qwen2.ModelConfig(
     num_layers=found["num_hidden_layers"],
     vocab_size=found["vocab_size"],
     embed_dim=found["hidden_size"],
@@ -55,29 +53,39 @@ def shape(work: track.Work) -> qwen2.ModelConfig:
     rope_theta=found["rope_theta"],
     norm_eps=found["rms_norm_eps"],
     use_tied_embedding=found["tie_word_embeddings"],
-    dtype=dtype,
-    param_dtype=dtype,
+    dtype=jnp.dtype(dtype),
+    param_dtype=jnp.dtype(dtype),
   )
+  mesh = jax.make_mesh(
+    (1, 1), ("fsdp", "tp"), axis_types=(AxisType.Auto, AxisType.Auto)
+  )
+  return params.create_model_from_safe_tensors(weights, cfg, mesh, cfg.dtype)
+
+
+def libraries() -> dict[str, str]:
+  """Versions."""
+  return {
+    "google-tunix": metadata.version("google-tunix"),
+    "jax": jax.__version__,
+  }
 
 
 def peak() -> int:
   """Of the device's memory, or the host's if that is where arrays live."""
   if jax.default_backend() == "cpu":
-    return track.host_peak()
+    return process.host_peak()
   stats = jax.local_devices()[0].memory_stats() or {}
   return int(stats.get("peak_bytes_in_use", 0))
 
 
-def prepare(work: track.Work) -> track.Ready:
+def prepare(work: track.Work) -> process.Ready[track.Lap]:
   """Reads the weights; the cache is as long as the longest row."""
-  cfg = shape(work)
+  judge = model(work.weights, work.model, work.dtype)
+  cfg = judge.config
   widest = max(len(r.prompt) for r in work.requests)
   tokenizer = Decimal()
-  mesh = jax.make_mesh(
-    (1, 1), ("fsdp", "tp"), axis_types=(AxisType.Auto, AxisType.Auto)
-  )
   theirs = sampler.Sampler(
-    params.create_model_from_safe_tensors(work.weights, cfg, mesh, cfg.dtype),
+    judge,
     tokenizer,
     sampler.CacheConfig(
       cache_size=widest + max(r.length for r in work.requests),
@@ -108,12 +116,9 @@ def prepare(work: track.Work) -> track.Ready:
       steps += longest
     return track.Lap(written, clock.seen, steps)
 
-  return track.Ready(
+  return process.Ready(
     lap=lap,
-    libraries={
-      "google-tunix": metadata.version("google-tunix"),
-      "jax": jax.__version__,
-    },
+    libraries=libraries(),
     note=(
       f"static batches of {work.slots} as they come, each run to its longest "
       "inside one program: no token is seen before its batch is done"

@@ -22,6 +22,7 @@ from rrm_jax.sampling import decode
 from rrm_jax.sampling import slots as slots_lib
 from rrm_jax.sampling.budget import Script
 from rrm_jax.sampling.completions import Completion, Round, joined
+from rrm_jax.sampling.layouts import exchange_layout
 from rrm_jax.sampling.schedule import (
   LEAST_COLUMNS,
   Admitted,
@@ -60,8 +61,9 @@ def prepared(params: Params, *, cfg: config.Model, layout: Layout) -> Params:
   cast = jax.lax.optimization_barrier(
     jax.tree.map(lambda x: x.astype(cfg.compute_dtype), params)
   )
-  axes = qwen2.logical_axes(cfg)
-  cut = jax.tree.map(lambda x, a: layout.constrain(x, *a), cast, axes)
+  axes, cut = qwen2.logical_axes(cfg), cast
+  for over in (exchange_layout(layout), layout):
+    cut = jax.tree.map(lambda x, a, to=over: to.constrain(x, *a), cut, axes)
   return cut if stacked(layout) else qwen2.unstacked(cut, cfg)
 
 

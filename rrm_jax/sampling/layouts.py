@@ -9,6 +9,8 @@ from jax.sharding import AxisType
 from rrm_jax import config
 from rrm_jax.sharding import MESH_AXES, Layout
 
+_BOTH = ("fsdp", "tensor")
+
 
 def decode_layout(
   trained: Layout, weights: config.Weights, cfg: config.Model
@@ -34,11 +36,24 @@ def decode_layout(
   rules = dataclasses.replace(trained.rules, embed=None)
   if weights == "replicated":
     return Layout(trained.mesh, rules)
-  both = ("fsdp", "tensor")
   rules = dataclasses.replace(
-    rules, batch="data", heads=both, kv_heads=both, mlp=both, vocab=both
+    rules, batch="data", heads=_BOTH, kv_heads=_BOTH, mlp=_BOTH, vocab=_BOTH
   )
   return Layout(_regrouped(trained.mesh, cfg), rules)
+
+
+def exchange_layout(layout: Layout) -> Layout:
+  """Where weights pass on their way from training's layout to this one.
+
+  Training cuts embed over fsdp, "tensor" cuts heads over it. From the one to
+  the other XLA would gather every matrix whole on each device. Here the parts
+  of data still share embed: the parts of fsdp exchange what they hold, and
+  what is left to gather is no more than each keeps.
+  """
+  if layout.rules.heads != _BOTH:
+    return layout
+  rules = dataclasses.replace(layout.rules, embed="data")
+  return Layout(layout.mesh, rules)
 
 
 def _regrouped(mesh: jax.sharding.Mesh, cfg: config.Model) -> jax.sharding.Mesh:

@@ -97,6 +97,18 @@ def test_no_weights_are_gathered(mesh, choice):
   assert max(gathered(mesh, choice)) < min(MATRICES)
 
 
+def test_weights_on_their_way_are_nowhere_whole():
+  """Cut over eight in training and over two in sampling, with four copies."""
+  cfg = tiny.variant(num_heads=4, num_kv_heads=2)
+  work = plan.Work(slots=8, prompts=8, prompt=8, new=8)
+  one = plan.measured(
+    "prepare", cfg, tiny.layout(1, 8, 1), config.Engine(weights="tensor"), work
+  )
+  gathered = [x for x in one.sent if x.kind == "all-gather"]
+  sizes = {math.prod(array.shape) for x in gathered for array in x.arrays}
+  assert max(sizes) == cfg.num_layers * 32 * 48 // 2
+
+
 def test_in_the_layout_of_training_they_are():
   assert gathered((1, 8, 1), "training") >= MATRICES
 

@@ -43,7 +43,8 @@ HloModule jit_f, is_scheduled=true
   %next.6 = u32[] add(%i.6, %two)
   %x.6 = f32[8,4] get-tuple-element(%p.6), index=1
   %scattered = f32[2,4] reduce-scatter(%x.6), replica_groups=[1,4]<=[4], to_apply=%add
-  ROOT %t.6 = (u32[], f32[8,4]) tuple(%next.6, %x.6)
+  %kept = u32[] copy(%next.6)
+  ROOT %t.6 = (u32[], f32[8,4]) tuple(%kept, %x.6)
 }
 
 %steps_condition (p.2: (s32[], s32[], f32[8,4])) -> pred[] {

@@ -231,6 +231,8 @@ def _stride(body: Computation, place: int) -> int:
   """What a loop's body adds to its counter; 0 if it does something else."""
   (root,) = (o for o in body.values() if o.root)
   new = body[root.operands[place]]
+  while new.opcode == "copy":
+    new = body[new.operands[0]]
   if new.opcode != "add":
     return 0
   given = [body[name] for name in new.operands]

@@ -94,7 +94,9 @@ def measured(
     ValueError: the model cannot be cut over this mesh, or the rows are not.
   """
   program = lowered(name, job, stage, layout)
-  return compiled.measured(name, program, layout.mesh.size)
+  done = compiled.measured(name, program, layout.mesh.size)
+  assert done.step == (0, 0), f"{name}: how often a loop turns is not known"
+  return done
 
 
 def sizes(

@@ -6,7 +6,8 @@
 
 HF_DIR is DeepSeek-R1-Distill-Qwen-32B. The marks are explained there.
 
-Hardware: what `python -m tools.plan` says fits, such as v5p:4x4x4.
+Hardware, by `python -m tools.plan`: v5p:4x4x4, a third of its memory; on
+v5p:8x8x8 with microbatches=1, as rows must divide among all chips.
 """
 
 import ml_collections
@@ -21,6 +22,6 @@ def get_config() -> ml_collections.ConfigDict:
   values = rrm_7b.mapping("rrm-32b", learning_rate=5e-7)
   rl = values["stages"]["rl"]
   rl["steps"] = 440  # [C] the released step
-  rl["microbatches"] = 8
+  rl["microbatches"] = 8  # of 2 rows on each of 64 chips
   values["engine"]["slots"] = 256
   return ml_collections.ConfigDict(config.complete(config.Job, values))

@@ -8,7 +8,9 @@ HF_DIR is DeepSeek-R1-Distill-Qwen-7B; pairs.jsonl has labelled comparisons.
 Each value's confidence: [C] confirmed by released code or files, [R] recalled
 from the paper, [I] inferred, [?] not published.
 
-Hardware: what `python -m tools.plan` says fits, such as v5e:4x4.
+Hardware, by `python -m tools.plan`: v5e:4x4 as it stands, 15.6 of 15.75 GiB in
+the update; a GiB less with mesh.tensor=2 and microbatches=128, for half as much
+again between chips. v6e:4x4 has room for microbatches=16 and engine.slots=256.
 """
 
 import ml_collections
@@ -38,7 +40,7 @@ def mapping(preset: str = "rrm-7b", learning_rate: float = 1e-6) -> dict:
         "comparisons": 128,  # [R]
         "samples": 16,  # [R], and in the 32B checkpoint's name [I]
         "minibatches": 2,  # [R] 64 of 128
-        "microbatches": 64,  # a row of 1 prompt and 2 completions on a chip
+        "microbatches": 64,  # a row on each of 16 chips
         "shared_samples": 2,
         "template": {"name": "rrm"},  # [C]
         "objective": {
@@ -59,6 +61,7 @@ def mapping(preset: str = "rrm-7b", learning_rate: float = 1e-6) -> dict:
       }
     },
     "mesh": {"data": 1, "fsdp": -1, "tensor": 1},
+    # The slots' cache lies beside the training state.
     "engine": {"slots": 96, "weights": "tensor"},
     "checkpoint": {"every": 20, "keep": 2},
     "evaluation": {"after": "rl", "temperatures": [0.6], "budgets": []},

@@ -26,7 +26,8 @@ def check_rows(stage: config.Grpo, layout: Layout) -> None:
   if rows % (stage.minibatches * stage.microbatches * layout.batch_parts):
     raise ValueError(
       f"{rows} rows do not divide into minibatches={stage.minibatches} of "
-      f"microbatches={stage.microbatches} on {layout.batch_parts} devices"
+      f"microbatches={stage.microbatches} on {layout.batch_parts} parts of the "
+      "batch; choose others, or --search for them"
     )
 
 

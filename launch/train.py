@@ -18,7 +18,7 @@ import jax
 from absl import app, flags
 from ml_collections import config_flags
 
-from launch import setup
+from launch import processes, setup
 from rrm_jax import config, sharding, workdir
 from rrm_jax.analysis.summary import readable
 from rrm_jax.metrics import MetricWriter, NonFiniteError
@@ -32,11 +32,6 @@ _CONFIG = config_flags.DEFINE_config_file(
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Folder for all that the run writes.", required=True
 )
-_COORDINATOR = flags.DEFINE_string(
-  "coordinator", "", 'host:port of process 0; "auto" on TPU VMs and SLURM.'
-)
-_PROCESSES = flags.DEFINE_integer("processes", 1, "Processes of the job.")
-_PROCESS = flags.DEFINE_integer("process", 0, "Which of them this one is.")
 
 _asked: list[int] = []
 
@@ -81,11 +76,12 @@ def main(argv: Sequence[str]) -> int:
   if len(argv) > 1:
     raise app.UsageError(f"arguments that are no flags: {argv[1:]}")
   setup.quiet_logs()
-  for signum in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(signum, _ask)
   try:
     job_config = config.from_mapping(config.Job, _CONFIG.value.to_dict())
-    sharding.initialize(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+    processes.join()
+    # After joining, which takes SIGTERM for jax's own notice of preemption.
+    for signum in (signal.SIGINT, signal.SIGTERM):
+      signal.signal(signum, _ask)
     setup.compilation_cache()
     with jax.transfer_guard("disallow"):
       done = _run(job_config, Path(_WORKDIR.value))
@@ -94,7 +90,11 @@ def main(argv: Sequence[str]) -> int:
     return 128 + (_asked[0] if _asked else signal.SIGTERM)
   except (NonFiniteError, ValueError) as error:
     setup.fail(error)
+    processes.part()
     return 1
+  except BaseException:
+    processes.part()
+    raise
   if sharding.is_lead():
     print(readable(done))
   return 0

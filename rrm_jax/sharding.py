@@ -250,17 +250,6 @@ def key(seed: int, layout: Layout, *folds: int) -> jax.Array:
     return jax.random.wrap_key_data(data)
 
 
-def initialize(coordinator: str, processes: int, process: int) -> None:
-  """Joins the processes of a job; with no coordinator, there is only this one.
-
-  On TPU VMs and on SLURM, coordinator="auto" finds the others by itself.
-  """
-  if coordinator == "auto":
-    jax.distributed.initialize()
-  elif coordinator:
-    jax.distributed.initialize(coordinator, processes, process)
-
-
 def any_process(flag: bool) -> bool:
   """Whether any process says so; all get the same answer."""
   if jax.process_count() == 1:

@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,41 @@ def write_config(folder, values):
   return path
 
 
+def free_port():
+  with socket.socket() as s:
+    s.bind(("localhost", 0))
+    return s.getsockname()[1]
+
+
+# What launchers tell the processes of a job, here two on this host.
+LAUNCHERS = {
+  "slurm": {
+    "SLURM_JOB_ID": "7", "SLURM_STEP_NODELIST": "localhost",
+    "SLURM_NTASKS": "2", "SLURM_PROCID": "{}", "SLURM_LOCALID": "{}",
+  },
+  "open mpi": {
+    "OMPI_MCA_orte_hnp_uri": "1531576320.0;tcp://127.0.0.1,10.0.0.1:34911",
+    "OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "{}",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "{}",
+  },
+  "gke": {
+    "TPU_WORKER_HOSTNAMES": "localhost,localhost", "TPU_WORKER_ID": "{}",
+    "MEGASCALE_COORDINATOR_ADDRESS": "localhost",
+    "MEGASCALE_NUM_SLICES": "1", "MEGASCALE_SLICE_ID": "0",
+    "JAX_FORCE_TPU_INIT": "1",  # stands for the chips that are not here
+  },
+}  # fmt: skip
+
+
+def one_of_two(process, port, launcher=None):
+  """Flags and environment of a process, by what it finds the other."""
+  if launcher is None:
+    address = f"--coordinator=localhost:{port}"
+    return [address, "--processes=2", f"--process={process}"], {}
+  told = {k: v.format(process) for k, v in LAUNCHERS[launcher].items()}
+  return ["--coordinator=auto"], told | {"JAX_COORDINATOR_PORT": f"{port}"}
+
+
 def environment(devices):
   """That of a process with so many CPU devices; they share what is compiled."""
   return {
@@ -38,16 +74,37 @@ def environment(devices):
   }
 
 
-def start(file, workdir, *more, devices=1):
+def start(file, workdir, *more, devices=1, told=None):
   """launch.train as a process of its own, on that many CPU devices."""
   return subprocess.Popen(
     [
       sys.executable, "-m", "launch.train",
       f"--config={file}", f"--workdir={workdir}", *more,
     ],
-    cwd=ROOT, env=environment(devices), text=True,
+    cwd=ROOT, env=environment(devices) | (told or {}), text=True,
     stdout=subprocess.PIPE, stderr=subprocess.PIPE,
   )  # fmt: skip
+
+
+def start_two(file, workdir, *more, launcher=None):
+  """The two processes of a job, with four devices each."""
+  port = free_port()
+  both = [one_of_two(process, port, launcher) for process in range(2)]
+  return [
+    start(file, workdir, *flags, *more, devices=4, told=told)
+    for flags, told in both
+  ]
+
+
+def finish(processes):
+  """Exit statuses and errors; when one hangs, none is left behind."""
+  try:
+    found = [process.communicate(timeout=LONG) for process in processes]
+    return [p.returncode for p in processes], [errors for _, errors in found]
+  finally:
+    for process in processes:
+      process.kill()
+      process.communicate()
 
 
 def run(file, workdir, *more):

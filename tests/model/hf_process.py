@@ -70,7 +70,7 @@ def accelerator(folder: Path, output: Path) -> dict[str, int]:
 
 def pair(folder: Path, output: Path, address: str, number: str) -> dict:
   """One of two processes, with one device each."""
-  sharding.initialize(address, 2, int(number))
+  jax.distributed.initialize(address, 2, int(number))
   over, count = sharding.layout(config.Mesh(fsdp=2)), [0]
   real = shard_reader.blocks
 

@@ -26,7 +26,8 @@ class Model:
 
   In the layers that `sliding_layers` lists, a token sees `sliding_window`
   tokens, itself included. `max_positions` is the longest row that the model
-  is made for.
+  is made for. `remat` says what the gradient computes a second time in place
+  of keeping it: nothing, all but the products with weights, or whole layers.
   """
 
   vocab_size: int  # V
@@ -44,7 +45,7 @@ class Model:
   sliding_window: int = 0
   sliding_layers: tuple[int, ...] = ()
   compute_dtype: Literal["float32", "bfloat16"] = "float32"
-  remat: Literal["none", "full"] = "none"
+  remat: Literal["none", "dots", "full"] = "none"
 
   def __post_init__(self) -> None:
     if self.num_heads % self.num_kv_heads:

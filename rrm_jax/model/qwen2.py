@@ -29,6 +29,12 @@ from rrm_jax.ops.attention import causal
 from rrm_jax.ops.shared_attention import Shared
 from rrm_jax.sharding import Layout
 
+# What a layer keeps for the gradient.
+_KEPT = {
+  "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+  "full": jax.checkpoint_policies.nothing_saveable,
+}
+
 
 class Decoder(nn.Module):
   """Embedding, the scan over layers, the final norm."""
@@ -58,8 +64,8 @@ class Decoder(nn.Module):
     if self.layout is not None:
       x = self.layout.constrain(x, "batch", "length", None)
     block = Block
-    if cfg.remat == "full":
-      block = nn.remat(Block, prevent_cse=False)
+    if cfg.remat != "none":
+      block = nn.remat(Block, prevent_cse=False, policy=_KEPT[cfg.remat])
     layers = nn.scan(
       block,
       variable_axes={"params": 0},

@@ -1,5 +1,7 @@
 """Rematerialisation and bf16: the same numbers, and nearly the same."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,11 +28,12 @@ def tokens():
   return jnp.asarray(rng.integers(0, 64, (3, 16)), jnp.int32)
 
 
+@pytest.mark.parametrize("remat", ["dots", "full"])
 @pytest.mark.parametrize("sliding", [(), (1,)])
-def test_remat_changes_memory_alone(tokens, sliding):
+def test_remat_changes_memory_alone(tokens, sliding, remat):
   window = {"sliding_window": 5, "sliding_layers": sliding}
   plain = loss_and_gradient(tiny.variant(**window), tokens)
-  again = loss_and_gradient(tiny.variant(**window, remat="full"), tokens)
+  again = loss_and_gradient(tiny.variant(**window, remat=remat), tokens)
   jax.tree.map(
     lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6),
     plain,
@@ -51,15 +54,19 @@ def test_without_sliding_layers_nothing_is_computed_for_them(tokens):
   assert program(sliding_window=5, sliding_layers=(1,)) != program()
 
 
-def test_remat_does_something(tokens):
-  """More dot products: the forward pass is made again."""
+def test_remat_pays_products_for_memory(tokens):
+  """Scores and their use are made again first, then what weights make."""
 
-  def products(cfg):
-    step = jax.grad(lambda p: loss(p, cfg, tokens))
-    text = str(jax.make_jaxpr(step)(tiny.single(tiny.params())))
-    return text.count("dot_general")
+  def price(remat):
+    cfg = tiny.variant(remat=remat, num_layers=8)
+    step = jax.jit(jax.grad(functools.partial(loss, cfg=cfg, tokens=tokens)))
+    traced = step.trace(tiny.single(tiny.params(cfg)))
+    memory = traced.lower().compile().memory_analysis()
+    return str(traced.jaxpr).count("dot_general"), memory.temp_size_in_bytes
 
-  assert products(tiny.variant(remat="full")) > products(tiny.MODEL)
+  products, memory = zip(*map(price, ("none", "dots", "full")), strict=True)
+  assert products[0] < products[1] < products[2]
+  assert memory[0] > memory[1] > memory[2], memory
 
 
 def test_bf16_is_as_close_as_its_grain(tokens):

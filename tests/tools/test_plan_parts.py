@@ -65,6 +65,10 @@ def test_flops_by_hand():
   pairs = 2 * 300**2 / 2 + 8 * (100 * 300 + 100**2 / 2)
   assert attention == pytest.approx(4 * pairs * 24 * 896)
   assert shared.flops == pytest.approx(3 * shared.scoring + logits)
+  for remat, again in {"dots": attention, "full": attention + matrices}.items():
+    kept = dataclasses.replace(cfg, remat=remat)
+    found = arithmetic.learning(kept, stage, prompt=300)
+    assert found.flops - shared.flops == pytest.approx(again)
 
 
 def test_the_slowest_bounds():

@@ -47,7 +47,7 @@ def learning(cfg: config.Model, stage: config.Grpo, prompt: int) -> Step:
   attention = 4 * pairs * cfg.num_layers * cfg.num_heads * cfg.head_dim
   logits = 2 * rows * new * cfg.embed_dim * cfg.vocab_size
   forward = inner + attention + logits
-  again = inner + attention if cfg.remat == "full" else 0.0
+  again = {"none": 0.0, "dots": attention, "full": inner + attention}[cfg.remat]
   # The logits are made again for the gradient in any case.
   flops = 3 * forward + again + logits
   return Step(tokens, flops, forward)

@@ -72,6 +72,7 @@ DOORS = {
   "tensorboardX": ("rrm_jax/metrics.py",),
   "tensorflow": (),
   "torch": ("tools/check_parity/peer.py", "tools/benchmark/contestants/"),
+  "trl": ("tools/benchmark/contestants/",),
   "tunix": ("tools/benchmark/contestants/",),
 }
 

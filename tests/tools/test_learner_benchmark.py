@@ -28,8 +28,8 @@ def test_the_floor_by_hand():
   # q, k, v and o 2x2, gate, up and down 2x3; the unembedding 2x7.
   own = 4 * 3 * 2 * (4 * 4 + 3 * 6 + 14) + 4 * 2 * 4 * (3 * 5 + 3**2 / 2)
   prompt = 5 * 2 * (4 * 4 + 3 * 6) + 4 * 2 * 5**2 / 2
-  assert lesson.flops(cfg, shared=True) == 3 * (own + 2 * prompt)
-  assert lesson.flops(cfg, shared=False) == 3 * (own + 4 * prompt)
+  assert lesson.flops(cfg) == 3 * (own + 2 * prompt)
+  assert lesson.flops(cfg, shared_samples=1) == 3 * (own + 4 * prompt)
   assert lesson.tokens == 4 * 8
 
 
@@ -47,6 +47,7 @@ def test_what_contestants_read(tmp_path):
   assert np.shape(work.repeated()) == (8, 12)
   assert np.shape(work.completions) == np.shape(work.logprobs) == (8, 5)
   assert work.repeated()[:4] == [work.prompts[0]] * 4
+  assert work.repeated(2) == [p for p in work.prompts for _ in range(2)]
   assert {type(i) for row in work.completions for i in row} == {int}
   # Peers take 0 for padding.
   assert np.min(work.prompts) > 0 and np.min(work.completions) > 0
@@ -86,7 +87,7 @@ def test_a_loss_that_is_not_finite_agrees_with_nothing():
 
 def test_figures():
   rounds = [ROUND._replace(seconds=s) for s in (9.0, 1.0, 4.0, 2.0)]
-  flops = LESSON.flops(tiny.MODEL, shared=True)
+  flops = LESSON.flops(tiny.MODEL)
   found = learner_heat.row("trl", rounds, LESSON, tiny.MODEL, flops)
   assert (found.seconds, found.compiling, found.peak) == (2.0, 7.0, 1.0)
   assert found.rate == LESSON.tokens / 2 and found.of_floor == 0.5

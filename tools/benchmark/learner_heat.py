@@ -101,13 +101,12 @@ def row(
   """A contestant's figures but `of_ours`; its first round compiles."""
   first, rest = rounds[0], rounds[1:]
   seconds = statistics.median(r.seconds for r in rest)
-  least = lesson.flops(cfg, shared=True) / product
-  own = lesson.flops(cfg, shared=name == scoreboard.OURS) / product
+  samples = lesson.shared_samples if name == scoreboard.OURS else 1
   return Row(
     name=name,
     rate=lesson.tokens / seconds,
-    of_floor=least / seconds,
-    of_product=own / seconds,
+    of_floor=lesson.flops(cfg) / product / seconds,
+    of_product=lesson.flops(cfg, samples) / product / seconds,
     cores=statistics.median(r.cores for r in rest),
     peak=max(r.peak for r in rounds) / 1e9,
     compiling=max(0.0, first.seconds - seconds),
@@ -155,7 +154,7 @@ def run(
           if x.failure is None
         }
       )
-  product, least = max(products), lesson.flops(rules.cfg, shared=True)
+  product, least = max(products), lesson.flops(rules.cfg)
   rows = scoreboard.compared(
     [_row(one, lesson, rules.cfg, product) for one in standings]
   )

@@ -25,26 +25,33 @@ ADAMW = AdamW(
 
 
 class Lesson(NamedTuple):
-  """P prompts of so many tokens, G completions of each, of `width` tokens."""
+  """P prompts of so many tokens, G completions of each, of `width` tokens.
+
+  `shared_samples` is the fastest setting of ours, as in `config.Grpo`.
+  """
 
   name: str
   prompts: int
   prompt: int
   samples: int
   width: int
+  shared_samples: int = 0
 
   @property
   def tokens(self) -> int:
     """Of all rows."""
     return self.prompts * self.samples * (self.prompt + self.width)
 
-  def flops(self, cfg: config.Model, shared: bool) -> float:
-    """Forward and backward, nothing twice."""
+  def flops(self, cfg: config.Model, shared_samples: int = 0) -> float:
+    """Forward and backward, a prompt once for so many completions, 0 for all.
+
+    Nothing else is computed twice.
+    """
     stage = config.Grpo(
       steps=1,
       comparisons=self.prompts,
       samples=self.samples,
-      shared_samples=0 if shared else 1,
+      shared_samples=shared_samples,
       optimizer=config.Optimizer(),
       sampling=config.Sampling(max_new_tokens=self.width),
     )
@@ -60,7 +67,9 @@ class Lesson(NamedTuple):
 
 LESSONS = {
   "judging": Lesson("judging", prompts=2, prompt=320, samples=16, width=128),
-  "writing": Lesson("writing", prompts=2, prompt=64, samples=8, width=256),
+  "writing": Lesson(
+    "writing", prompts=2, prompt=64, samples=8, width=256, shared_samples=4
+  ),
 }
 
 
@@ -112,6 +121,7 @@ def write(file: Path, lesson: Lesson, weights: Path, cfg: config.Model) -> None:
     completions=completions.tolist(),
     logprobs=(jax.device_get(logprobs) + noise).tolist(),
     advantages=rng.standard_normal(rows).tolist(),
+    shared_samples=lesson.shared_samples,
     clip=CLIP,
     adamw=ADAMW,
   )

@@ -2,7 +2,7 @@
 # The environment of the contestants that do not live in ours: Google Tunix.
 #
 #   bash tools/benchmark/peers.sh
-#   python -m tools.benchmark rollout
+#   python -m tools.benchmark rollout (or learner)
 #
 #   PYTHON  the interpreter to make it with; Tunix 0.1.7 wants 3.11 or newer
 #   PEERS   its folder, by default .venv/peers, where the suite looks for it;
@@ -24,5 +24,6 @@ echo "installing google-tunix into $PEERS (minutes)"
 "$PEERS/bin/python" -c '
 from importlib.metadata import version
 from tunix.generate import sampler
+from tunix.rl.grpo import grpo_learner
 print("google-tunix", version("google-tunix"), "jax", version("jax"))
 '

@@ -1,1 +1,1 @@
-"""The contestants of the rollout suite, each a process of its own."""
+"""The contestants of the suites that have peers, each a process of its own."""

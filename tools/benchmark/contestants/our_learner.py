@@ -22,10 +22,10 @@ MICROBATCH = 4
 
 
 def batch(
-  work: updates.Work, shared: bool, layout: sharding.Layout
+  work: updates.Work, samples: int, layout: sharding.Layout
 ) -> LearnerBatch:
-  """The rows, on the devices."""
-  prompts = np.array(work.prompts if shared else work.repeated(), np.int32)
+  """The rows, on the devices, with a prompt for each so many."""
+  prompts = np.array(work.repeated(samples), np.int32)
   logprobs = np.array(work.logprobs, np.float32)
   rows = LearnerBatch(
     tokens=np.array(work.completions, np.int32),
@@ -49,10 +49,10 @@ def prepare(work: updates.Work, shared: bool) -> process.Ready[updates.Update]:
       hf.load(folder, cfg, layout, "float32"), cfg, chain, layout
     )
   ]
-  rows = batch(work, shared, layout)
-  parts = len(work.prompts)
-  if not shared:
-    parts = len(work.completions) // MICROBATCH
+  group = len(work.completions) // len(work.prompts)
+  samples = (work.shared_samples or group) if shared else 1
+  rows = batch(work, samples, layout)
+  together = samples if shared else MICROBATCH
   step = functools.partial(
     learner.update,
     way=learner.Way(cfg, UNFILTERED, layout, shared),
@@ -60,7 +60,7 @@ def prepare(work: updates.Work, shared: bool) -> process.Ready[updates.Update]:
       aggregation="sequence", clip_low=work.clip, clip_high=work.clip
     ),
     chain=chain,
-    microbatches=parts,
+    microbatches=len(work.completions) // together,
   )
 
   def lap(number: int) -> updates.Update:
@@ -72,9 +72,8 @@ def prepare(work: updates.Work, shared: bool) -> process.Ready[updates.Update]:
     lap=lap,
     libraries=ours.libraries(),
     note=(
-      f"{parts} microbatches of {len(work.completions) // parts} rows, a "
-      f"prompt read {'once for its group' if shared else 'with each'}, "
-      f"remat {cfg.remat}"
+      f"microbatches of {together} rows, a prompt read for {samples} of "
+      f"{group}, remat {cfg.remat}"
     ),
     peak=ours.peak,
   )

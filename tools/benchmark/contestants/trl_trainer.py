@@ -1,6 +1,6 @@
 """TRL's GRPOTrainer: its own `training_step`, clipping and optimizer."""
 
-import tempfile
+from pathlib import Path
 
 import datasets
 import torch
@@ -22,12 +22,12 @@ class Given(trl.GRPOTrainer):
     return generation_batch
 
 
-def settings(work: updates.Work, folder: str) -> trl.GRPOConfig:
+def settings(work: updates.Work, folder: Path) -> trl.GRPOConfig:
   """The work's, in TRL's words."""
   adamw = work.adamw
   rows = len(work.completions)
   return trl.GRPOConfig(
-    output_dir=folder,
+    output_dir=str(folder),
     use_cpu=not torch.cuda.is_available(),
     bf16=False,
     gradient_checkpointing=False,
@@ -71,7 +71,7 @@ def batches(work: updates.Work) -> list[dict[str, torch.Tensor]]:
 def prepare(work: updates.Work) -> process.Ready[updates.Update]:
   """Reads the weights."""
   parts = batches(work)
-  args = settings(work, tempfile.mkdtemp())
+  args = settings(work, Path(work.weights).parent / "trl")
   judge = static_batches.model(work.weights, "float32")
   trainer = Given(
     model=judge,
@@ -98,6 +98,7 @@ def prepare(work: updates.Work) -> process.Ready[updates.Update]:
     libraries={"trl": trl.__version__} | static_batches.libraries(),
     note=(
       f"{len(parts)} microbatches of {MICROBATCH} rows, no checkpointing; "
+      "without Triton it makes the logits of prompts too; "
       f"attention {judge.config._attn_implementation}, "
       f"{torch.get_num_threads()} threads"
     ),

@@ -39,6 +39,7 @@ class Work(NamedTuple):
     completions: Ids [N, T].
     logprobs: The old policy's, of the completions' tokens [N, T].
     advantages: Of the rows [N].
+    shared_samples: Completions that ours reads a prompt for once, 0 for all.
     clip: A ratio is clipped below 1 - clip and above 1 + clip.
     adamw: The optimizer.
   """
@@ -49,13 +50,14 @@ class Work(NamedTuple):
   completions: list[list[int]]
   logprobs: list[list[float]]
   advantages: list[float]
+  shared_samples: int
   clip: float
   adamw: AdamW
 
-  def repeated(self) -> list[list[int]]:
-    """Each row's prompt [N, Tp]."""
-    samples = len(self.completions) // len(self.prompts)
-    return [prompt for prompt in self.prompts for _ in range(samples)]
+  def repeated(self, samples: int = 1) -> list[list[int]]:
+    """The prompt of each so many rows [N / samples, Tp]."""
+    times = len(self.completions) // len(self.prompts) // samples
+    return [prompt for prompt in self.prompts for _ in range(times)]
 
 
 class Update(NamedTuple):

@@ -90,15 +90,21 @@ class Rows(NamedTuple):
 def rows(
   completions: Sequence[Completion],
   prompts: Sequence[Sequence[int]],
-  width: int,
+  most: int,
 ) -> Rows:
-  """Completions [N, width], G of each prompt one after the other.
+  """Completions [N, T], G of each prompt one after the other.
+
+  Each shape is a program to compile, so there are few: T is all the room, half
+  or a quarter of it, and prompts have a `bucket` of columns.
 
   Args:
     completions: Of P prompts, G of each.
     prompts: Their tokens.
-    width: At least the longest completion.
+    most: The most tokens that a completion may have.
   """
+  longest = max(len(one.tokens) for one in completions)
+  widths = -(-most // 4), -(-most // 2), most
+  width = next(n for n in widths if longest <= n)
   length = np.array(list(map(len, prompts)), np.int32)
   before = np.zeros((len(prompts), bucket(int(length.max()))), np.int32)
   for i, prompt in enumerate(prompts):

@@ -125,13 +125,10 @@ def _sample(
 
 
 def _rows(stage: config.Grpo, groups: Groups) -> Rows:
-  """As host arrays, with few shapes: each is a program to compile."""
-  most = stage.sampling.max_new_tokens
-  longest = max(len(one.tokens) for one in groups.completions)
-  width = next(n for n in (-(-most // 4), -(-most // 2), most) if longest <= n)
+  """As host arrays, with a prompt for all rows that share its reading."""
   times = stage.prefixes // stage.comparisons
   prefixes = [one.tokens for one in groups.prompts for _ in range(times)]
-  return rows(groups.completions, prefixes, width)
+  return rows(groups.completions, prefixes, stage.sampling.max_new_tokens)
 
 
 def way(stage: config.Grpo, model: config.Model, layout: Layout) -> learner.Way:

@@ -2,14 +2,13 @@
 
 import contextlib
 import dataclasses
-import re
-import resource
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+
+from tools import host_memory
 
 
 @dataclasses.dataclass
@@ -44,22 +43,8 @@ class Effort:
 def effort() -> Iterator[Effort]:
   """Measures what happens inside."""
   spent = Effort()
-  before = peak_memory()
+  before = host_memory.peak()
   begun = time.perf_counter()
   yield spent
   spent.seconds = time.perf_counter() - begun
-  spent.peak = peak_memory() - before
-
-
-def peak_memory() -> int:
-  """The most bytes of host memory that this process has held so far.
-
-  Linux's `getrusage` would count those of the process that started it.
-  """
-  status = Path("/proc/self/status")
-  if status.exists():
-    found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
-    if found:
-      return int(found[1]) * 1024
-  most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-  return most if sys.platform == "darwin" else most * 1024
+  spent.peak = host_memory.peak() - before

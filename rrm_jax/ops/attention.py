@@ -64,8 +64,8 @@ def attend(
     scaled: With int8 numbers. Scales multiply scores and weights in place of
       keys and values, which is the same, so the numbers go as they lie into
       products that are exact in bf16 too.
-    keys_first: Lays scores out as [keys, queries]. With few queries CPUs are a
-      third faster so: the many keys need not be turned for the product.
+    keys_first: Lays scores out as [keys, queries]. With few queries CPUs are
+      faster so: the many keys need not be turned for the product.
   """
   rows, queries, heads, dim = q.shape
   kv_heads, keys = k.shape[1], k.shape[2]

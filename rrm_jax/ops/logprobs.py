@@ -7,9 +7,8 @@ backward pass makes them again. Peak memory is one block [N, w] in place of
 
 Blocks of words and not of rows: each block's part of the unembedding is
 gathered once, when its turn comes, and its gradient is whole after one product
-and summed over devices once. With blocks of rows both would happen for each,
-nine tenths of all that a step sends, or the whole matrix and its f32 gradient
-would lie on every device.
+and summed over devices once. With blocks of rows both would happen for each, or
+the whole matrix and its f32 gradient would lie on every device.
 
 Letters: N tokens, D width, V vocabulary; n, d and v those of one device, w
 words of a block.

@@ -25,10 +25,10 @@ from absl import app, flags
 from launch import setup
 from rrm_jax import config, sharding
 from rrm_jax.model import hf, hf_config, presets
-from rrm_jax.rl import train_state
 from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.train import export, importing
 from tools import measuring
+from tools.benchmark import venue
 
 _PRESET = flags.DEFINE_string("preset", "qwen2.5-0.5b", "The model's shape.")
 _DTYPE = flags.DEFINE_enum(
@@ -70,12 +70,7 @@ class Row(NamedTuple):
 
 def make(folder: Path, cfg: config.Model, dtype: str) -> None:
   """A Hugging Face folder of random weights."""
-  layout = sharding.layout(config.Mesh())
-  params = train_state.init_params(sharding.key(0, layout), cfg, layout)
-  folder.mkdir()
-  hf.save(params, cfg, folder, dtype)
-  shape = json.dumps(hf_config.to_hf_config(cfg, dtype))
-  (folder / "config.json").write_text(shape, encoding="utf-8")
+  venue.write_model(folder, cfg, dtype)
   tokenizers.arithmetic().save(folder)
 
 

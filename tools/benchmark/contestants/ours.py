@@ -10,7 +10,7 @@ from rrm_jax import config, sharding
 from rrm_jax.model import hf, hf_config
 from rrm_jax.ops import filters
 from rrm_jax.sampling import budget, engine
-from tools import measuring
+from tools import host_memory
 from tools.benchmark.contestants import process, track
 
 # No id is this one: nothing ends a row but its length.
@@ -30,7 +30,7 @@ def unending() -> budget.Script:
 def peak() -> int:
   """Of the device's memory, or the host's if that is where arrays live."""
   if jax.default_backend() == "cpu":
-    return measuring.peak_memory()
+    return host_memory.peak()
   stats = jax.local_devices()[0].memory_stats() or {}
   return int(stats.get("peak_bytes_in_use", 0))
 

@@ -7,13 +7,10 @@ of JSON.
 
 import json
 import os
-import re
-import resource
 import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 Lap = TypeVar("Lap")
@@ -33,20 +30,6 @@ class Ready(NamedTuple, Generic[Lap]):
   libraries: dict[str, str]
   note: str
   peak: Callable[[], int]
-
-
-def host_peak() -> int:
-  """The most bytes of host memory that this process has held so far.
-
-  Linux's `getrusage` would count those of the process that started it.
-  """
-  status = Path("/proc/self/status")
-  if status.exists():
-    found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
-    if found:
-      return int(found[1]) * 1024
-  most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-  return most if sys.platform == "darwin" else most * 1024
 
 
 def serve(

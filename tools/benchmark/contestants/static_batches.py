@@ -6,6 +6,7 @@ from typing import Any
 import torch
 import transformers
 
+from tools import host_memory
 from tools.benchmark.contestants import process, track
 
 
@@ -26,7 +27,7 @@ def model(weights: str, dtype: str) -> Any:
 def peak() -> int:
   """Of the device's memory, or the host's if that is where tensors live."""
   if device() == "cpu":
-    return process.host_peak()
+    return host_memory.peak()
   return torch.cuda.max_memory_allocated()
 
 

@@ -9,6 +9,7 @@ from tunix.generate import sampler
 from tunix.models.qwen2 import model as qwen2
 from tunix.models.qwen2 import params
 
+from tools import host_memory
 from tools.benchmark.contestants import process, track
 
 # No id is this one: nothing ends a row but its length.
@@ -73,7 +74,7 @@ def libraries() -> dict[str, str]:
 def peak() -> int:
   """Of the device's memory, or the host's if that is where arrays live."""
   if jax.default_backend() == "cpu":
-    return process.host_peak()
+    return host_memory.peak()
   stats = jax.local_devices()[0].memory_stats() or {}
   return int(stats.get("peak_bytes_in_use", 0))
 

@@ -5,6 +5,7 @@ Text and plain values only; nothing here knows of arrays or imports jax.
 
 import dataclasses
 import enum
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 Role = Literal["system", "user", "assistant"]
@@ -42,6 +43,41 @@ class Comparison:
   def query(self) -> str:
     """The last user turn."""
     return self.conversation[-1].content
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidates:
+  """A query with any number of responses, to find the best of or to rank.
+
+  Attributes:
+    uid: Names it for ever, as a comparison's does.
+    conversation: One or more turns; the last is the user's query.
+    responses: The candidates, in the data's own order.
+    correct: Whether each is right; None where nobody has said.
+    subset: What it counts towards in a report, "" for none.
+    source: Where it came from.
+  """
+
+  uid: str
+  conversation: tuple[Message, ...]
+  responses: tuple[str, ...]
+  correct: tuple[bool, ...] | None = None
+  subset: str = ""
+  source: str = ""
+
+
+class Question(NamedTuple):
+  """One judgement that is asked of a judge.
+
+  Attributes:
+    comparison: What to compare.
+    sample_id: Which of its votes this is, from 0.
+    swapped: Whether the second response is shown first.
+  """
+
+  comparison: Comparison
+  sample_id: int = 0
+  swapped: bool = False
 
 
 class Invalid(enum.StrEnum):
@@ -105,3 +141,7 @@ class Judgement:
   thinking_tokens: int
   completion_tokens: int
   finish: Finish
+
+
+# Whoever answers questions, in their order: a model, a file, a person, a coin.
+Judging = Callable[[Sequence[Question]], Sequence[Judgement]]

@@ -13,10 +13,12 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from rrm_jax import config
+from rrm_jax.batches import Params
 from rrm_jax.model import kv_cache
 from rrm_jax.model.kv_cache import KVCache
 from rrm_jax.ops.attention import attend
 from rrm_jax.ops.causal_attention import attend_rows
+from rrm_jax.ops.products import times_transposed
 from rrm_jax.ops.rope import attention_factor, frequencies, rope
 from rrm_jax.ops.shared_attention import Shared, attend_shared
 from rrm_jax.sharding import Layout
@@ -39,6 +41,7 @@ class Linear(nn.Module):
 
   The product is of two matrices: left to itself, XLA differentiates the
   three-dimensional form into a contraction over two dimensions, slow on CPUs.
+  A sampler's weights may be `transposed`.
   """
 
   features: tuple[int, ...]
@@ -51,16 +54,41 @@ class Linear(nn.Module):
     """x to x W + b."""
     batch, inner = x.shape[: -self.contracted], x.shape[-self.contracted :]
     fan_in = math.prod(inner)
-    normal = nn.initializers.normal(fan_in**-0.5)
-    shape = (*inner, *self.features)
-    kernel = param(self, "kernel", normal, self.axes, shape)
-    y = x.reshape(-1, fan_in) @ kernel.astype(x.dtype).reshape(fan_in, -1)
+    flat = x.reshape(-1, fan_in)
+    if self.has_variable("params", "transposed"):
+      weights: jax.Array = self.get_variable("params", "transposed")
+      y = times_transposed(flat, weights.astype(x.dtype).reshape(-1, fan_in))
+    else:
+      normal = nn.initializers.normal(fan_in**-0.5)
+      shape = (*inner, *self.features)
+      kernel = param(self, "kernel", normal, self.axes, shape)
+      y = flat @ kernel.astype(x.dtype).reshape(fan_in, -1)
     y = y.reshape(*batch, *self.features)
     if self.biased:
       zeros, axes = nn.initializers.zeros, self.axes[self.contracted :]
       bias = param(self, "bias", zeros, axes, self.features)
       y += bias.astype(x.dtype)
     return y
+
+
+def transposed(block: Params) -> Params:
+  """A block's parameters with the features of each `Linear` first.
+
+  Its products are then `ops.products.times_transposed`, and it is not trained.
+  """
+
+  def one(name: str, linear: Params) -> Params:
+    contracted = 2 if name == "o" else 1  # see `Attention`
+    kernel = linear["kernel"]
+    axes = (*range(contracted, kernel.ndim), *range(contracted))
+    rest = {k: v for k, v in linear.items() if k != "kernel"}
+    return rest | {"transposed": kernel.transpose(axes)}
+
+  attention, mlp = (
+    {name: one(name, linear) for name, linear in block[part].items()}
+    for part in ("attention", "mlp")
+  )
+  return block | {"attention": attention, "mlp": mlp}
 
 
 class RMSNorm(nn.Module):

@@ -24,8 +24,9 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from rrm_jax import config
 from rrm_jax.batches import Params
 from rrm_jax.model.kv_cache import KVCache
-from rrm_jax.model.layers import Block, RMSNorm, param
+from rrm_jax.model.layers import Block, RMSNorm, param, transposed
 from rrm_jax.ops.attention import causal
+from rrm_jax.ops.products import times_transposed
 from rrm_jax.ops.shared_attention import Shared
 from rrm_jax.sharding import Layout
 
@@ -72,6 +73,7 @@ class Decoder(nn.Module):
       split_rngs={"params": True},
       in_axes=nn.broadcast,
       length=cfg.num_layers,
+      unroll=cfg.num_layers,
       metadata_params={nn.PARTITION_NAME: "layers"},
     )(cfg, self.layout, name="layers")
     (x, cache, _), _ = layers((x, cache, jnp.int32(0)), positions, mask, near)
@@ -202,14 +204,27 @@ def _unrolled(
   return cast(jax.Array, out), cache
 
 
-def unstacked(params: Params, cfg: config.Model) -> Params:
-  """The parameters with a tuple of layers in place of the stacks."""
+def unstacked(
+  params: Params, cfg: config.Model, transpose: bool = False
+) -> Params:
+  """The parameters with a tuple of layers in place of the stacks.
+
+  Args:
+    params: As `init` makes them.
+    cfg: The model's shape.
+    transpose: Lays them out for products with few rows on CPUs.
+  """
   leaves, tree = jax.tree.flatten(params["layers"])
   layers = [
     jax.tree.unflatten(tree, [x[i] for x in leaves])
     for i in range(cfg.num_layers)
   ]
-  return params | {"layers": tuple(layers)}
+  if not transpose:
+    return params | {"layers": tuple(layers)}
+  out = params | {"layers": tuple(map(transposed, layers))}
+  if not cfg.tied_embeddings:
+    out["unembedding"] = params["unembedding"].T
+  return out
 
 
 def unembedding(params: Params, cfg: config.Model) -> Float[Array, "D V"]:
@@ -217,3 +232,23 @@ def unembedding(params: Params, cfg: config.Model) -> Float[Array, "D V"]:
   if cfg.tied_embeddings:
     return params["embedding"].T.astype(cfg.compute_dtype)
   return params["unembedding"].astype(cfg.compute_dtype)
+
+
+def logits(
+  params: Params, cfg: config.Model, hidden: Float[Array, "N D"]
+) -> Float[Array, "N V"]:
+  """Of a few tokens, in f32 whatever is computed in.
+
+  Args:
+    params: As `init` or `unstacked` makes them.
+    cfg: The model's shape.
+    hidden: After the final norm.
+  """
+  layers = params["layers"]
+  if isinstance(layers, tuple) and "transposed" in layers[0]["mlp"]["up"]:
+    tied = cfg.tied_embeddings
+    words = params["embedding" if tied else "unembedding"]
+    return times_transposed(hidden, words.astype(hidden.dtype), "float32")
+  return jnp.dot(
+    hidden, unembedding(params, cfg), preferred_element_type=jnp.float32
+  )

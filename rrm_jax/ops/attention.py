@@ -64,8 +64,8 @@ def attend(
     scaled: With int8 numbers. Scales multiply scores and weights in place of
       keys and values, which is the same, so the numbers go as they lie into
       products that are exact in bf16 too.
-    keys_first: Lays scores out as [keys, queries]. With few queries CPUs are
-      faster so: the many keys need not be turned for the product.
+    keys_first: Multiplies keys with queries, not queries with keys: with few
+      queries CPUs are faster so, as the many keys need not be turned.
   """
   rows, queries, heads, dim = q.shape
   kv_heads, keys = k.shape[1], k.shape[2]
@@ -74,32 +74,25 @@ def attend(
     q = q.reshape(rows, queries, kv_heads, group, dim)
     q = q.transpose(0, 2, 3, 1, 4).reshape(rows, kv_heads, -1, dim)
     k, v = k.astype(q.dtype), v.astype(q.dtype)
-    # Along which keys and queries lie in the scores.
-    order = "sq" if keys_first else "qs"
-
-    def laid(x: jax.Array) -> jax.Array:
-      return x.swapaxes(2, 3) if keys_first else x
-
-    scores = _product(f"bkqd,bksd->bk{order}", q, k)
-    if scaled is not None:
-      common = _product(f"bkqd,ksd->bk{order}", q, scaled.common)
-      scores = scores * laid(scaled.keys) + common
-    flat = scores.shape
     if keys_first:
-      scores = scores.reshape(rows, kv_heads, keys, group, queries)
-      seen = mask.swapaxes(1, 2)[:, None, :, None]
+      # The barrier keeps softmax's sums along the scores' last dimension.
+      scores = jax.lax.optimization_barrier(_product("bksd,bkqd->bksq", k, q))
+      scores = scores.swapaxes(2, 3)
     else:
-      scores = scores.reshape(rows, kv_heads, group, queries, keys)
-      seen = mask[:, None, None]
-    scores = jnp.where(seen, scores * dim**-0.5, MASKED)
-    weights = jax.nn.softmax(scores, axis=2 if keys_first else -1)
-    weights = weights.reshape(flat)
+      scores = _product("bkqd,bksd->bkqs", q, k)
     if scaled is not None:
-      weights *= laid(scaled.values)
-    out = jnp.einsum(f"bk{order},bksd->bkqd", weights.astype(v.dtype), v)
+      common = _product("bkqd,ksd->bkqs", q, scaled.common)
+      scores = scores * scaled.keys + common
+    flat = scores.shape
+    scores = scores.reshape(rows, kv_heads, group, queries, keys)
+    scores = jnp.where(mask[:, None, None], scores * dim**-0.5, MASKED)
+    weights = jax.nn.softmax(scores).reshape(flat)
+    if scaled is not None:
+      weights *= scaled.values
+    out = jnp.einsum("bkqs,bksd->bkqd", weights.astype(v.dtype), v)
     out = out.reshape(rows, kv_heads, group, queries, dim)
     return out.transpose(0, 3, 1, 2, 4).reshape(rows, queries, heads, dim)
 
 
-def _product(spec: str, q: jax.Array, k: jax.Array) -> jax.Array:
-  return jnp.einsum(spec, q, k, preferred_element_type=jnp.float32)
+def _product(spec: str, x: jax.Array, y: jax.Array) -> jax.Array:
+  return jnp.einsum(spec, x, y, preferred_element_type=jnp.float32)

@@ -141,11 +141,7 @@ def _step(
   assert cache is not None
   written = slots.last + 1 - slots.start
   thought = budget.reach(slots.thought, written, slots.thinking_budget)
-  logits = jnp.dot(  # f32 as in the learner, whatever is computed in
-    hidden[:, 0],
-    qwen2.unembedding(params, cfg),
-    preferred_element_type=jnp.float32,
-  )
+  logits = qwen2.logits(params, cfg, hidden[:, 0])
   with jax.named_scope("draw"):
     logits = budget.restricted(script, thought, written, logits)
     highest = jnp.max(logits, axis=-1)

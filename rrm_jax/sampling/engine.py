@@ -45,7 +45,11 @@ def stacked(layout: Layout) -> bool:
   On TPUs the compiler keeps the cache in place under the scan; elsewhere each
   layer's keys would be copied out of the stack at every step.
   """
-  return layout.mesh.devices.flat[0].platform == "tpu"
+  return _platform(layout) == "tpu"
+
+
+def _platform(layout: Layout) -> str:
+  return layout.mesh.devices.flat[0].platform
 
 
 @functools.partial(jax.jit, static_argnames=("cfg", "layout"))
@@ -64,7 +68,9 @@ def prepared(params: Params, *, cfg: config.Model, layout: Layout) -> Params:
   axes, cut = qwen2.logical_axes(cfg), cast
   for over in (exchange_layout(layout), layout):
     cut = jax.tree.map(lambda x, a, to=over: to.constrain(x, *a), cut, axes)
-  return cut if stacked(layout) else qwen2.unstacked(cut, cfg)
+  if stacked(layout):
+    return cut
+  return qwen2.unstacked(cut, cfg, transpose=_platform(layout) == "cpu")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -58,14 +58,22 @@ def test_the_rollout_copy_is_cut_as_chosen(monkeypatch, choice, stacked):
   tensor = {"tensor": 4}.get(choice, 2)
   layer = made["layers"] if stacked else made["layers"][1]
   deep = (2,) if stacked else ()
+  attention, down = layer["attention"], layer["mlp"]["down"]
+  width, heads = (32 // fsdp,), (8 // tensor, 8)
+  # A stack keeps its kernels; a CPU's layers have the features first.
+  held = "kernel" if stacked else "transposed"
+
+  def kernel(inner, features):
+    return (*deep, *inner, *features) if stacked else (*features, *inner)
+
   for x, cut in (
-    (made["embedding"], (64 // tensor, 32 // fsdp)),
-    (made["unembedding"], (32 // fsdp, 64 // tensor)),
-    (made["final_norm"]["scale"], (32 // fsdp,)),
-    (layer["attention"]["q"]["kernel"], (*deep, 32 // fsdp, 8 // tensor, 8)),
-    (layer["attention"]["k"]["bias"], (*deep, 8 // tensor, 8)),
-    (layer["attention"]["o"]["kernel"], (*deep, 8 // tensor, 8, 32 // fsdp)),
-    (layer["mlp"]["down"]["kernel"], (*deep, 48 // tensor, 32 // fsdp)),
+    (made["embedding"], (64 // tensor, *width)),
+    (made["unembedding"], kernel(width, (64 // tensor,))[len(deep) :]),
+    (made["final_norm"]["scale"], width),
+    (attention["k"]["bias"], (*deep, *heads)),
+    (attention["q"][held], kernel(width, heads)),
+    (attention["o"][held], kernel(heads, width)),
+    (down[held], kernel((48 // tensor,), width)),
   ):
     assert {shard.data.shape for shard in x.addressable_shards} == {cut}
 
@@ -146,8 +154,8 @@ def test_the_same_tokens_on_a_regrouped_mesh():
   weights = tiny.placed(tiny.params(cfg), trained, cfg)
   over = layouts.decode_layout(trained, "tensor", cfg)
   run = tiny.sampler(over, SAMPLING, weights, cfg)
-  kernel = run.params["layers"][0]["mlp"]["up"]["kernel"]
-  assert {s.data.shape for s in kernel.addressable_shards} == {(32, 24)}
+  kernel = run.params["layers"][0]["mlp"]["up"]["transposed"]
+  assert {s.data.shape for s in kernel.addressable_shards} == {(24, 32)}
   made = run(tiny.asked(prompts, 2, 8), sharding.key(5, over))
   alone = tiny.sampler(None, SAMPLING, None, cfg)
   expected = alone(tiny.asked(prompts, 2, 8), sharding.key(5, alone.layout))

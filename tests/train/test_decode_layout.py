@@ -14,7 +14,7 @@ def parts(job):
   params = loading.initial_params(job.cfg, 0, job.layout)
   template = job.cfg.stages["rl"].template
   judge = job.judge(params, template, 1.0)
-  kernel = judge.params["layers"][0]["mlp"]["up"]["kernel"]
+  kernel = judge.params["layers"][0]["mlp"]["up"]["transposed"]
   cut = {shard.data.size for shard in kernel.addressable_shards}
   return kernel.size // cut.pop(), judge.layout.batch_parts
 

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from rrm_jax import config
+from rrm_jax.ops.products import times_transposed
 
 # Elements that are copied: more than caches hold.
 COPIED = 2**25
@@ -46,7 +47,8 @@ class Rates(NamedTuple):
 
   Attributes:
     copied: Bytes per second that a copy reads and writes.
-    skinny: FLOP per second in products of a step's rows with all weights.
+    skinny: FLOP per second in products of a step's rows with all weights, in
+      the faster of their layouts.
     wide: The same with a prompt's rows.
   """
 
@@ -131,17 +133,30 @@ def product(dtype: str) -> float:
 
 
 def _multiplied(weights: list[jax.Array], rows: int) -> float:
-  """FLOP per second over distinct weights, so that no cache holds them."""
+  """FLOP per second over distinct weights, so that no cache holds them.
+
+  As many as the faster layout of the weights gives: their inner dimension
+  first, or last.
+  """
+  sides = {side for w in weights for side in w.shape}
+  xs = {side: jnp.ones((rows, side), weights[0].dtype) for side in sides}
 
   @jax.jit
-  def multiply(
-    xs: dict[int, jax.Array], weights: list[jax.Array]
-  ) -> list[jax.Array]:
+  def inner_first(xs: dict, weights: list[jax.Array]) -> list[jax.Array]:
     return [xs[w.shape[0]] @ w for w in weights]
 
-  xs = {w.shape[0]: jnp.ones((rows, w.shape[0]), w.dtype) for w in weights}
+  @jax.jit
+  def inner_last(xs: dict, weights: list[jax.Array]) -> list[jax.Array]:
+    return [times_transposed(xs[w.shape[1]], w) for w in weights]
+
+  def seconds(product: Callable, weights: list[jax.Array]) -> float:
+    return _fastest(lambda: jax.block_until_ready(product(xs, weights)))
+
   flops = 2 * rows * sum(w.size for w in weights)
-  return flops / _fastest(lambda: jax.block_until_ready(multiply(xs, weights)))
+  return flops / min(
+    seconds(inner_first, weights),
+    seconds(inner_last, [w.T for w in weights]),
+  )
 
 
 def _copied() -> float:

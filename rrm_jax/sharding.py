@@ -72,6 +72,11 @@ class Layout:
     return NamedSharding(self.mesh, self.rules.spec(axes))
 
   @property
+  def platform(self) -> str:
+    """Of its devices: cpu, gpu or tpu."""
+    return self.mesh.devices.flat[0].platform
+
+  @property
   def replicated(self) -> NamedSharding:
     """A whole copy on every device."""
     return NamedSharding(self.mesh, PartitionSpec())

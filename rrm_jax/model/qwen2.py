@@ -67,13 +67,17 @@ class Decoder(nn.Module):
     block = Block
     if cfg.remat != "none":
       block = nn.remat(Block, prevent_cse=False, policy=_KEPT[cfg.remat])
+    # On CPUs a loop copies all that is kept for the gradient into stacks and
+    # out of them. Where layers are made again it has to be a loop.
+    on_cpu = self.layout is not None and self.layout.platform == "cpu"
+    apart = on_cpu and cfg.remat == "none"
     layers = nn.scan(
       block,
       variable_axes={"params": 0},
       split_rngs={"params": True},
       in_axes=nn.broadcast,
       length=cfg.num_layers,
-      unroll=cfg.num_layers,
+      unroll=cfg.num_layers if apart else 1,
       metadata_params={nn.PARTITION_NAME: "layers"},
     )(cfg, self.layout, name="layers")
     (x, cache, _), _ = layers((x, cache, jnp.int32(0)), positions, mask, near)

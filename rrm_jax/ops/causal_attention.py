@@ -56,7 +56,7 @@ def kernel(layout: Layout | None, dtype: jnp.dtype, dim: int) -> Kernel:
   """The one for these devices; XLA's way is `chunked`."""
   platform = "cpu"
   if layout is not None:
-    platform = layout.mesh.devices.flat[0].platform
+    platform = layout.platform
   if platform == "tpu":
     assert layout is not None
     return sharded(functools.partial(tpu, interpret=False), layout)

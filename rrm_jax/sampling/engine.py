@@ -45,11 +45,7 @@ def stacked(layout: Layout) -> bool:
   On TPUs the compiler keeps the cache in place under the scan; elsewhere each
   layer's keys would be copied out of the stack at every step.
   """
-  return _platform(layout) == "tpu"
-
-
-def _platform(layout: Layout) -> str:
-  return layout.mesh.devices.flat[0].platform
+  return layout.platform == "tpu"
 
 
 @functools.partial(jax.jit, static_argnames=("cfg", "layout"))
@@ -70,7 +66,7 @@ def prepared(params: Params, *, cfg: config.Model, layout: Layout) -> Params:
     cut = jax.tree.map(lambda x, a, to=over: to.constrain(x, *a), cut, axes)
   if stacked(layout):
     return cut
-  return qwen2.unstacked(cut, cfg, transpose=_platform(layout) == "cpu")
+  return qwen2.unstacked(cut, cfg, transpose=layout.platform == "cpu")
 
 
 @dataclasses.dataclass(frozen=True)

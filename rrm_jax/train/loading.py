@@ -206,7 +206,7 @@ def model(
         "one set of weights"
       )
     if compute_dtype == "auto":
-      on_cpu = layout.mesh.devices.flat[0].platform == "cpu"
+      on_cpu = layout.platform == "cpu"
       compute_dtype = "float32" if on_cpu else "bfloat16"
     cfg = hf_config.read(folder, compute_dtype)
     tokenizer = pretrained.tokenizer(folder, cfg)

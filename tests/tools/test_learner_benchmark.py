@@ -12,8 +12,15 @@ from rrm_jax.ops.filters import UNFILTERED
 from rrm_jax.rl import learner as rl_learner
 from tests import tiny
 from tests.tools.test_rollout_benchmark import TINY, call
-from tools.benchmark import decode, learner, learner_heat, lessons, venue
-from tools.benchmark.contestants import updates
+from tools.benchmark import (
+  learner,
+  learner_heat,
+  lessons,
+  profile,
+  update,
+  venue,
+)
+from tools.benchmark.contestants import our_learner, updates
 
 LESSON = lessons.Lesson("small", prompts=2, prompt=12, samples=4, width=5)
 
@@ -143,14 +150,25 @@ def test_options_that_name_nothing(wrong, words):
     ("jit(decode)/while/body/draw/argmax", "draw"),
     ("jit(decode)/while/body/dot_general", "unembedding"),
     ("jit(decode)/while/body/add", "rest"),
+    ("jit(update)/transpose(jvp(logprobs))/dot_general", "log-probabilities"),
   ],
 )  # fmt: skip
 def test_parts_of_a_step(scope, part):
-  assert decode.part_of(scope) == part
+  assert profile.part_of(scope) == part
 
 
 def test_where_operations_come_from():
   text = '  %add.1 = f32[2] add(%a, %b), metadata={op_name="jit(f)/add" x=1}\n'
-  assert decode.scopes(text + "  ROOT %t = f32[2] tuple(%add.1)\n") == {
+  assert profile.scopes(text + "  ROOT %t = f32[2] tuple(%add.1)\n") == {
     "add.1": "jit(f)/add"
   }
+
+
+def test_an_update_by_its_parts(monkeypatch):
+  monkeypatch.setattr(venue, "SMALL", tiny.MODEL)
+  monkeypatch.setattr(our_learner.sharding, "layout", lambda _: tiny.layout())
+  seconds, parts = update.measured(lessons.make("judging", 40), apart=False)
+  assert seconds > 0
+  assert {"attention", "feed-forward", "optimizer"} < set(parts)
+  assert all(spent > 0 for spent in parts.values())
+  assert profile.table(parts).count("%") == len(parts)

@@ -4,6 +4,7 @@ python -m tools.benchmark hf [--preset=qwen2.5-0.5b] [--dtype=bfloat16]
 python -m tools.benchmark rollout [--workloads=equal,ragged] [--output=DIR]
 python -m tools.benchmark decode [--slots=16] [--live=256]
 python -m tools.benchmark learner [--workloads=judging,writing]
+python -m tools.benchmark update [--lesson=judging]
 """
 
 import sys
@@ -12,7 +13,7 @@ from absl import app
 
 from launch import setup
 
-SUITES = ("hf", "rollout", "decode", "learner")
+SUITES = ("hf", "rollout", "decode", "learner", "update")
 
 
 def start() -> None:
@@ -37,6 +38,11 @@ def start() -> None:
 
     learner.define()
     main = learner.main
+  elif name == "update":
+    from tools.benchmark import update
+
+    update.define()
+    main = update.main
   else:
     given = f"{name!r} is no suite" if name else "which suite?"
     setup.fail(

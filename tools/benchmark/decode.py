@@ -4,17 +4,12 @@
 
 Profiles steps in which every slot is busy and sees `live` tokens, with the
 rollout suite's model, and holds them against the measured products of a step.
-The parts' milliseconds are those of the operations, which may run on several
-cores at a time; what is left of the wall time is between them.
+See `profile.py` for what is counted.
 """
 
-import collections
 import dataclasses
-import re
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -25,30 +20,11 @@ from rrm_jax import config, sharding
 from rrm_jax.ops import filters
 from rrm_jax.rl import train_state
 from rrm_jax.sampling import budget, decode, engine, slots
-from tools.benchmark import floor
+from tools.benchmark import floor, profile
 from tools.benchmark.contestants.ours import unending
 from tools.benchmark.venue import SMALL
 
-# The first pattern that is in an operation's name says which part it is of.
-PARTS = (
-  ("draw", r"/draw/"),
-  ("projections", r"/(q|k|v|o)/"),
-  ("feed-forward", r"/mlp/"),
-  ("attention", r"/attention/"),
-  ("unembedding", r"dot_general"),
-)
 _STEPS = 48
-
-
-def part_of(scope: str) -> str:
-  """The part of an operation, by where in the source it comes from."""
-  found = (name for name, pattern in PARTS if re.search(pattern, scope))
-  return next(found, "rest")
-
-
-def scopes(text: str) -> dict[str, str]:
-  """Where each operation of a compiled program comes from, by its name."""
-  return dict(re.findall(r'%?([\w.-]+) = .*op_name="([^"]*)"', text))
 
 
 def busy(rows: int, live: int, layout: sharding.Layout) -> slots.Slots:
@@ -88,36 +64,20 @@ def measured(rows: int, live: int) -> tuple[float, Mapping[str, float]]:
   }  # fmt: skip
   state = busy(rows, live, layout)
   lowered = decode.decode.lower(params, state, script, ready, **options)
-  names = scopes(lowered.compile().as_text() or "")
+  text = lowered.compile().as_text() or ""
   spent: list[float] = []
-  with tempfile.TemporaryDirectory() as place:
-    for turn in range(4):
-      state = jax.block_until_ready(busy(rows, live, layout))
-      if turn == 3:
-        jax.profiler.start_trace(place)
-      begun = time.perf_counter()
-      _, chunk = decode.decode(params, state, script, ready, **options)
-      written = int(jax.device_get(chunk.count).max())
-      spent.append(1e3 * (time.perf_counter() - begun) / written)
-    jax.profiler.stop_trace()
-    parts = _by_part(Path(place), names)
-  return min(spent[1:3]), {k: v / written for k, v in parts.items()}
 
+  def once() -> None:
+    state = jax.block_until_ready(busy(rows, live, layout))
+    begun = time.perf_counter()
+    _, chunk = decode.decode(params, state, script, ready, **options)
+    assert int(jax.device_get(chunk.count).max()) == _STEPS
+    spent.append(1e3 * (time.perf_counter() - begun) / _STEPS)
 
-def _by_part(folder: Path, names: Mapping[str, str]) -> Mapping[str, float]:
-  """Milliseconds of a trace's operations."""
-  (file,) = folder.rglob("*.xplane.pb")
-  found: collections.Counter[str] = collections.Counter()
-  for plane in jax.profiler.ProfileData.from_file(str(file)).planes:
-    for line in plane.lines:
-      for event in line.events:
-        operation = dict(event.stats).get("hlo_op")
-        if operation is not None and not operation.startswith(
-          ("while", "call")
-        ):
-          part = part_of(names.get(str(operation), ""))
-          found[part] += event.duration_ns / 1e6
-  return found
+  for _ in range(3):
+    once()
+  parts = profile.by_part(once, text)
+  return min(spent[1:3]), {k: v / _STEPS for k, v in parts.items()}
 
 
 def define() -> None:
@@ -142,6 +102,5 @@ def main(argv: Sequence[str]) -> int:
     f"{1e3 * rows / step:.0f} tok/s; its products alone "
     f"{1e3 * cost.flops / rates.skinny:.1f} ms"
   )
-  for name, spent in sorted(parts.items(), key=lambda x: -x[1]):
-    print(f"{spent:8.2f} ms  {name}")
+  print(profile.table(parts))
   return 0

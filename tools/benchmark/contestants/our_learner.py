@@ -5,13 +5,15 @@ python -m tools.benchmark.contestants.our_learner FILE.json shared|apart
 
 import functools
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from rrm_jax import config, optimizer, sharding
-from rrm_jax.batches import LearnerBatch, Prefix
+from rrm_jax.batches import LearnerBatch, Prefix, TrainState
 from rrm_jax.model import hf, hf_config
 from rrm_jax.ops.filters import UNFILTERED
 from rrm_jax.rl import learner, train_state
@@ -38,44 +40,63 @@ def batch(
   return sharding.put(rows, layout.named("batch"))
 
 
-def prepare(work: updates.Work, shared: bool) -> process.Ready[updates.Update]:
-  """Reads the weights."""
+class Setting(NamedTuple):
+  """An update, ready to be made.
+
+  Attributes:
+    state: Where learning is; the update takes it.
+    rows: What to learn from.
+    options: The other arguments of `learner.update`.
+    note: What distinguishes it, for the report.
+  """
+
+  state: TrainState
+  rows: LearnerBatch
+  options: Mapping[str, Any]
+  note: str
+
+
+def setting(work: updates.Work, shared: bool) -> Setting:
+  """Reads the weights and puts the rows on the devices."""
   layout = sharding.layout(config.Mesh())
   folder = Path(work.weights)
   cfg = hf_config.read(folder, "float32")
   chain = optimizer.build(config.Optimizer(**work.adamw._asdict()), 1)
-  held = [
-    train_state.init_state(
-      hf.load(folder, cfg, layout, "float32"), cfg, chain, layout
-    )
-  ]
+  params = hf.load(folder, cfg, layout, "float32")
   group = len(work.completions) // len(work.prompts)
   samples = (work.shared_samples or group) if shared else 1
-  rows = batch(work, samples, layout)
   together = samples if shared else MICROBATCH
-  step = functools.partial(
-    learner.update,
-    way=learner.Way(cfg, UNFILTERED, layout, shared),
-    objective=config.Objective(
+  options = {
+    "way": learner.Way(cfg, UNFILTERED, layout, shared),
+    "objective": config.Objective(
       aggregation="sequence", clip_low=work.clip, clip_high=work.clip
     ),
-    chain=chain,
-    microbatches=len(work.completions) // together,
-  )
-
-  def lap(number: int) -> updates.Update:
-    held[0], metrics = step(held[0], rows)
-    found = jax.device_get(metrics)
-    return updates.Update(float(found["loss"]), float(found["gradient_norm"]))
-
-  return process.Ready(
-    lap=lap,
-    libraries=ours.libraries(),
+    "chain": chain,
+    "microbatches": len(work.completions) // together,
+  }
+  return Setting(
+    train_state.init_state(params, cfg, chain, layout),
+    batch(work, samples, layout),
+    options,
     note=(
       f"microbatches of {together} rows, a prompt read for {samples} of "
       f"{group}, remat {cfg.remat}"
     ),
-    peak=ours.peak,
+  )
+
+
+def prepare(work: updates.Work, shared: bool) -> process.Ready[updates.Update]:
+  """An update in each lap, from where the last one led."""
+  ready = setting(work, shared)
+  held = [ready.state]
+
+  def lap(number: int) -> updates.Update:
+    held[0], metrics = learner.update(held[0], ready.rows, **ready.options)
+    found = jax.device_get(metrics)
+    return updates.Update(float(found["loss"]), float(found["gradient_norm"]))
+
+  return process.Ready(
+    lap=lap, libraries=ours.libraries(), note=ready.note, peak=ours.peak
   )
 
 

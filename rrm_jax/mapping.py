@@ -88,7 +88,10 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
     return _convert_union(args, value, path)
   if origin is Literal:
     if value not in args:
-      raise ValueError(f"{path}={value!r} is not one of {list(args)}")
+      near = difflib.get_close_matches(str(value), map(str, args), 1, 0.0)
+      raise ValueError(
+        f"{path}={value!r} is not one of {list(args)}; did you mean {near[0]}?"
+      )
     return value
   if origin is tuple:
     if not isinstance(value, (list, tuple)):

@@ -145,3 +145,50 @@ class Judgement:
 
 # Whoever answers questions, in their order: a model, a file, a person, a coin.
 Judging = Callable[[Sequence[Question]], Sequence[Judgement]]
+
+
+class Game(NamedTuple):
+  """One judgement within a match, read by the tournament's rules.
+
+  Attributes:
+    sample_id: The question's.
+    swapped: The question's: whether the later candidate was shown first.
+    winner: The winning candidate's place; None where nobody won.
+    valid: Whether the judge gave a verdict; a rule may name a winner without.
+  """
+
+  sample_id: int
+  swapped: bool
+  winner: int | None
+  valid: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Match:
+  """Two candidates of one prompt that met, and who won.
+
+  Its judgements are those of the comparison `comparison_uid` with the sample
+  ids and orders of its games.
+
+  Attributes:
+    uid: The prompt's.
+    round: When it was played, from 1.
+    pair: The two places among the prompt's candidates, as the schedule paired
+      them; the better seed, or the upper one of a bracket, first.
+    games: What was judged, at least once.
+    winner: The place that won more games; None if neither did.
+    advanced: The place that goes on, in a knockout; None elsewhere. It differs
+      from `winner` only where that is None.
+  """
+
+  uid: str
+  round: int
+  pair: tuple[int, int]
+  games: tuple[Game, ...]
+  winner: int | None
+  advanced: int | None = None
+
+  @property
+  def comparison_uid(self) -> str:
+    """The name of what was judged: the pair in the data's order."""
+    return f"{self.uid}/{min(self.pair)}-{max(self.pair)}"

@@ -14,7 +14,14 @@ FOLDERS = ("rrm_jax", "launch", "tools", "configs")
 LAYERS = (
   ("mapping",),
   ("config",),
-  ("records", "batches", "sharding", "workdir"),
+  (
+    "records",
+    "stable_hash",
+    "intervals",
+    "batches",
+    "sharding",
+    "workdir",
+  ),
   ("ops",),
   ("model", "optimizer", "text", "manifest"),
   (
@@ -40,6 +47,7 @@ LAYER = {room: i for i, rooms in enumerate(LAYERS) for room in rooms}
 # Text and records; never arrays on devices.
 HOST = {"mapping", "config", "records", "workdir", "text", "judgements"}
 HOST |= {"data", "analysis", "tournament", "benchmarks"}
+HOST |= {"stable_hash", "intervals"}
 # Arrays; never text.
 DEVICE = {"batches", "ops", "model", "optimizer", "rl", "sampling", "sharding"}
 DEVICE_MAY = DEVICE | {"config"}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from rrm_jax.analysis import intervals
+from rrm_jax import intervals
 from rrm_jax.records import Comparison, Judgement
 
 Comparisons = Mapping[str, Comparison] | Sequence[Comparison]

@@ -26,6 +26,9 @@ from rrm_jax.config.stages import Gate as Gate
 from rrm_jax.config.stages import Grpo as Grpo
 from rrm_jax.config.stages import Sft as Sft
 from rrm_jax.config.stages import Stage as Stage
+from rrm_jax.config.tournament import Rating as Rating
+from rrm_jax.config.tournament import Schedule as Schedule
+from rrm_jax.config.tournament import Tournament as Tournament
 from rrm_jax.mapping import complete as complete
 from rrm_jax.mapping import from_mapping as from_mapping
 from rrm_jax.mapping import to_mapping as to_mapping

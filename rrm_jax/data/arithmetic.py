@@ -17,8 +17,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from rrm_jax import config
-from rrm_jax.data import stable_hash
+from rrm_jax import config, stable_hash
 from rrm_jax.records import Comparison, Message
 
 Split = Literal["train", "test"]

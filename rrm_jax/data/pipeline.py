@@ -8,7 +8,8 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
-from rrm_jax.data import arithmetic, stable_hash
+from rrm_jax import stable_hash
+from rrm_jax.data import arithmetic
 from rrm_jax.records import Comparison
 
 

@@ -10,7 +10,8 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from rrm_jax.data import readers, stable_hash
+from rrm_jax import stable_hash
+from rrm_jax.data import readers
 from rrm_jax.records import Comparison
 
 FOLDER_VARIABLE = "RRM_SHARED"

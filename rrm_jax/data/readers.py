@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rrm_jax.data import stable_hash
+from rrm_jax import stable_hash
 from rrm_jax.records import Comparison, Message, Role
 
 _SHOWN_PROBLEMS = 10

@@ -4,7 +4,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rrm_jax.analysis.intervals import Interval, bootstrap
+from rrm_jax.intervals import Interval, bootstrap
 
 
 def test_equal_values_have_no_width():
@@ -50,7 +50,7 @@ def test_covers_the_truth_about_as_often_as_it_says():
 def test_chunks_do_not_lose_resamples(monkeypatch):
   values = np.linspace(0, 1, 50)
   whole = bootstrap(values)
-  monkeypatch.setattr("rrm_jax.analysis.intervals._CHUNK", 50 * 7)
+  monkeypatch.setattr("rrm_jax.intervals._CHUNK", 50 * 7)
   assert bootstrap(values) == whole
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rrm_jax import stable_hash
-from rrm_jax.data import readers
+from rrm_jax.data import jsonl, readers
 from rrm_jax.records import Comparison
 
 FOLDER_VARIABLE = "RRM_SHARED"
@@ -84,7 +84,7 @@ def read_llmbar(folder: str | Path) -> list[Comparison]:
         comparisons.append(_llmbar_comparison(row, subset, place, path))
       except ValueError as error:
         problems.append(f"{path}: row {place}: {error}")
-    readers.raise_problems(path, problems, len(rows))
+    jsonl.raise_problems(path, problems, len(rows))
   return comparisons
 
 
@@ -124,7 +124,7 @@ def read_gsm8k_pairs(
       problems.append(f"{path}:{place + 1}: no GSM8K row: {error!r}")
     except ValueError as error:
       problems.append(f"{path}:{place + 1}: {error}")
-  readers.raise_problems(path, problems, len(rows))
+  jsonl.raise_problems(path, problems, len(rows))
   return pairs
 
 

@@ -43,10 +43,10 @@ def resolve(spec: str) -> list[Comparison]:
   """
   match spec:
     case "llmbar":
-      return read_llmbar(_shared_folder(spec) / "llmbar" / "LLMBar")
+      return read_llmbar(shared_folder(spec) / "llmbar" / "LLMBar")
     case "gsm8k" | "gsm8k/train" | "gsm8k/test":
       file = "gsm8k/example_model_solutions.jsonl"
-      pairs = _shared_folder(spec) / file
+      pairs = shared_folder(spec) / file
       if spec == "gsm8k":
         return read_gsm8k_pairs(pairs)
       return read_gsm8k_pairs(
@@ -113,7 +113,7 @@ def read_gsm8k_pairs(
   path = Path(file)
   pairs: list[Comparison] = []
   problems: list[str] = []
-  rows = _read_json_lines(path)
+  rows = read_json_lines(path)
   for place, row in enumerate(rows):
     try:
       question = row["question"]
@@ -128,8 +128,12 @@ def read_gsm8k_pairs(
   return pairs
 
 
-def _shared_folder(spec: str) -> Path:
-  """The folder which the environment names."""
+def shared_folder(spec: str) -> Path:
+  """The folder which the environment names.
+
+  Raises:
+    ValueError: it names none; the message says what was looked up.
+  """
   folder = os.environ.get(FOLDER_VARIABLE)
   if not folder or not Path(folder).is_dir():
     state = f"{folder!r}, which is no folder" if folder else "not set"
@@ -162,7 +166,12 @@ def _read_json_list(path: Path) -> list:
   return rows
 
 
-def _read_json_lines(path: Path) -> list:
+def read_json_lines(path: Path) -> list:
+  """The decoded rows of a file.
+
+  Raises:
+    ValueError: it cannot be read, or a line is no JSON.
+  """
   rows = []
   for line, text in enumerate(_read_text(path).split("\n"), start=1):
     if text.strip():
@@ -197,13 +206,17 @@ def _llmbar_comparison(
   )
 
 
-def _gsm8k_comparisons(row: dict, place: int, source: str) -> list[Comparison]:
-  """All pairs of one question; solutions count from 0 in the row's order."""
+def gsm8k_solutions(row: dict) -> list[tuple[str, bool]]:
+  """The models' solutions of a question, and whether each is correct.
+
+  Raises:
+    ValueError: the row says otherwise than the solution's last number.
+  """
   answer = _final_answer(row["ground_truth"])
-  right: list[tuple[int, str]] = []
-  wrong: list[tuple[int, str]] = []
-  models = [name for name in row if name not in ("question", "ground_truth")]
-  for number, name in enumerate(models):
+  solutions = []
+  for name in row:
+    if name in ("question", "ground_truth"):
+      continue
     text = row[name]["solution"]
     correct = row[name]["is_correct"]
     if correct is not (_final_answer(text) == answer):
@@ -211,8 +224,15 @@ def _gsm8k_comparisons(row: dict, place: int, source: str) -> list[Comparison]:
         f"{name}.is_correct={correct} does not agree with the solution, which "
         f"ends in {_final_answer(text)}, where {answer} is right"
       )
-    solution = _CALCULATOR.sub("", text)
-    (right if correct else wrong).append((number, solution))
+    solutions.append((_CALCULATOR.sub("", text), correct))
+  return solutions
+
+
+def _gsm8k_comparisons(row: dict, place: int, source: str) -> list[Comparison]:
+  """All pairs of one question; solutions count from 0 in the row's order."""
+  solutions = list(enumerate(gsm8k_solutions(row)))
+  right = [(number, text) for number, (text, good) in solutions if good]
+  wrong = [(number, text) for number, (text, good) in solutions if not good]
   comparisons = []
   for first, chosen in right:
     for second, rejected in wrong:

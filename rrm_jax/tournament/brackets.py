@@ -22,30 +22,30 @@ def leaves(contest: Contest, schedule: config.Schedule) -> Leaves:
   return _padded([p for p in schedule.leaves if p in contest.entrants])
 
 
-def rounds(
-  tree: Sequence[int | None], advanced: Mapping[tuple[int, Pair], int]
-) -> list[list[Pair]]:
-  """The pairs of each round so far; the last may still have to be played.
+def pending(
+  tree: Leaves, advanced: Mapping[tuple[int, Pair], int]
+) -> list[Pair]:
+  """The pairs of the current round that have to be played; none at the end.
 
   Args:
     tree: What `leaves` gives.
     advanced: Who went on, by round from 1 and pair.
   """
-  standing, found = list(tree), []
-  while len(standing) > 1:
-    slots = list(zip(standing[::2], standing[1::2], strict=True))
+  number = 0
+  while len(tree) > 1:
+    number += 1
+    slots = list(zip(tree[::2], tree[1::2], strict=True))
     pairs = [(a, b) for a, b in slots if a is not None and b is not None]
-    found.append(pairs)
-    number = len(found)
-    if any((number, pair) not in advanced for pair in pairs):
-      break
-    standing = [
+    left = [pair for pair in pairs if (number, pair) not in advanced]
+    if left:
+      return left
+    tree = [
       advanced[number, (a, b)]
       if a is not None and b is not None
       else (b if a is None else a)
       for a, b in slots
     ]
-  return found
+  return []
 
 
 def standing(contest: Contest) -> tuple[int, ...]:

@@ -36,12 +36,7 @@ def next_pairs(contest: Contest, schedule: config.Schedule) -> list[Pair]:
         return []
       return swiss.pairs(contest, schedule.seed)
     case "active":
-      left = budget(len(contest.entrants), schedule) - contest.spent
-      return active.pairs(
-        contest,
-        min(schedule.parallel, left // schedule.games),
-        schedule.seed,
-      )
+      return _active(contest, schedule)
   raise ValueError(_unknown(schedule.strategy))
 
 
@@ -154,10 +149,23 @@ def _knockout(contest: Contest, schedule: config.Schedule) -> list[Pair]:
     for match in contest.matches
     if match.advanced is not None
   }
-  found = brackets.rounds(brackets.leaves(contest, schedule), advanced)
-  if not found or all((len(found), pair) in advanced for pair in found[-1]):
-    return []
-  return found[-1]
+  return brackets.pending(brackets.leaves(contest, schedule), advanced)
+
+
+def _active(contest: Contest, schedule: config.Schedule) -> list[Pair]:
+  """A knockout first, which meets everyone; then where it is uncertain."""
+  left = budget(len(contest.entrants), schedule) - contest.spent
+  most = left // schedule.games
+  advanced = {
+    (match.round, match.pair): match.pair[0]
+    if match.winner is None
+    else match.winner
+    for match in contest.matches[: len(contest.entrants) - 1]
+  }
+  opening = brackets.pending(brackets.leaves(contest, schedule), advanced)
+  if opening:
+    return opening[:most]
+  return active.pairs(contest, min(schedule.parallel, most), schedule.seed)
 
 
 def _unknown(name: str) -> str:

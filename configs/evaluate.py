@@ -26,6 +26,7 @@ def get_config() -> ml_collections.ConfigDict:
           "thinking_budget": -1,
         },
         "samples": 1,
+        # Or "given", "hashed", "random" for each vote.
         "order": "both",
         # What a judgement without a verdict scores; RM-R1 counts it 0.
         "invalid": 0.5,

@@ -7,10 +7,15 @@
 --data is a benchmark's name or a JSONL file with `query` and either `chosen`
 and `rejected`, or `response_1`, `response_2` and `label`; optional `id` and
 `subset`. Writes DIR/judgements.jsonl as it goes, then DIR/report.json.
+
+The same command continues a run that was killed: no judgement is made twice,
+neither by this run nor by others with the same --cache, at the same time or
+later.
 """
 
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -18,17 +23,15 @@ from absl import app, flags
 from ml_collections import config_flags
 
 from launch import setup
-from rrm_jax import config, sharding
-from rrm_jax.analysis import accuracy, test_time
+from rrm_jax import config, voting, workdir
+from rrm_jax import judge as judges
+from rrm_jax.analysis import evaluation
 from rrm_jax.analysis.summary import readable
 from rrm_jax.data import public_sets
-from rrm_jax.judge import Judge
-from rrm_jax.metrics import Progress
-from rrm_jax.prompts import numbered
+from rrm_jax.judgements import rows
+from rrm_jax.judgements.cache import Cache
+from rrm_jax.judgements.streams import cached
 from rrm_jax.records import Comparison, Judgement
-from rrm_jax.sampling import layouts
-from rrm_jax.sampling.completions import Throughput
-from rrm_jax.sampling.engine import prepared
 from rrm_jax.train import loading
 from rrm_jax.train.report import write_json
 
@@ -42,110 +45,66 @@ _DATA = flags.DEFINE_string(
   "data", None, "A benchmark's name, or a JSONL file.", required=True
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
+_CACHE = flags.DEFINE_string(
+  "cache", "", "Folder of judgements made before; OUTPUT/cache if empty."
+)
 _WEIGHTS = flags.DEFINE_string(
   "weights", "", '"stage" or "stage@step"; the model it reports on if empty.'
 )
 
 
-def _judge(cfg: config.Evaluate, folder: Path, weights: str) -> Judge:
-  """The trained model as a judge.
-
-  Raises:
-    ValueError: the folder holds no model, or no such weights.
-  """
-  layout = sharding.layout(cfg.mesh)
-  model = loading.model(folder, layout, weights, cfg.compute_dtype)
-  layout = layouts.decode_layout(layout, cfg.engine.weights, model.cfg)
-  return Judge(
-    prepared(model.params, cfg=model.cfg, layout=layout),
-    model.cfg,
-    model.tokenizer,
-    cfg.template or model.template,
-    cfg.sampling,
-    layout,
-    seed=cfg.seed,
-    limits=cfg.engine,
-  )
-
-
 def _judgements(
-  judge: Judge,
+  judge: judges.Judge,
   comparisons: Sequence[Comparison],
   cfg: config.Evaluate,
-  path: Path,
+  output: Path,
 ) -> list[Judgement]:
-  """Judges, writing each batch down before the next is begun."""
+  """Judges, writing each batch down before the next is begun.
+
+  The file has the judgements as they come, and in the end in the order in
+  which they were asked for.
+  """
   known = {comparison.uid: comparison for comparison in comparisons}
-  asked = numbered(judge.prompts(comparisons, cfg.order), cfg.samples)
-  made: list[Judgement] = []
-  speed = Throughput()
+  asked = voting.questions(comparisons, cfg.samples, cfg.order, cfg.seed)
+  path, made = output / "judgements.jsonl", dict[int, Judgement]()
   with (
+    Cache(Path(_CACHE.value or output / "cache")) as cache,
     path.open("w", encoding="utf-8") as file,
-    Progress("judging", len(asked)) as progress,
   ):
-    for batch, one in judge.batches(asked):
-      for judgement in batch:
-        row = _row(judgement, known[judgement.uid])
-        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    logging.info(cache.told(judge.identity))
+    stream = cached(judge.stream, cache, judge.identity)
+    for batch in judges.watched(stream, "judging")(asked):
+      made |= batch.made
+      file.writelines(_line(one, known) for one in batch.made.values())
       file.flush()
-      made += batch
-      valid = sum(j.verdict.winner is not None for j in made)
-      figures = speed(one)
-      progress.update(
-        len(made), {"valid": valid / max(1, len(made)), **figures}
-      )
-  return made
+  ordered = [made[number] for number in range(len(asked))]
+  workdir.write_whole(path, "".join(_line(one, known) for one in ordered))
+  return ordered
 
 
-def _row(judgement: Judgement, comparison: Comparison) -> dict:
-  verdict = judgement.verdict
-  return {
-    "id": judgement.uid,
-    "subset": comparison.subset,
-    "sample": judgement.sample_id,
-    "swapped": judgement.swapped,
-    "winner": verdict.winner,
-    "invalid": verdict.invalid,
-    "label": comparison.label,
-    "finish": judgement.finish,
-    "prompt_tokens": judgement.prompt_tokens,
-    "thinking_tokens": judgement.thinking_tokens,
-    "completion_tokens": judgement.completion_tokens,
-    "text": judgement.text,
-  }
+def _line(judgement: Judgement, known: Mapping[str, Comparison]) -> str:
+  row = rows.labelled(judgement, known[judgement.uid])
+  return json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def _evaluate(cfg: config.Evaluate) -> dict:
-  judge = _judge(cfg, Path(_MODEL.value), _WEIGHTS.value)
+  output = setup.output_folder(_OUTPUT.value)
   everything = public_sets.resolve(_DATA.value)
+  judge = judges.load(_MODEL.value, cfg, _WEIGHTS.value)
   comparisons = loading.fitting(
     everything, judge.tokenizer, judge.template, cfg.max_prompt_tokens
   )
-  output = Path(_OUTPUT.value)
-  output.mkdir(parents=True, exist_ok=True)
-  judged = output / "judgements.jsonl"
-  made = _judgements(judge, comparisons, cfg, judged)
-  summary = accuracy.summary(made, comparisons, invalid=cfg.invalid)
-  model: dict = {"temperatures": {str(cfg.sampling.temperature): summary}}
-  if cfg.samples > 1:
-    # All votes of both orders are ballots of one election.
-    ballots = (
-      [j for j in made if not j.swapped] if cfg.order == "both" else made
-    )
-    model["votes"] = test_time.votes(
-      ballots, comparisons, list(range(1, cfg.samples + 1, 2))
-    )
+  made = _judgements(judge, comparisons, cfg, output)
   report = {
     "name": _DATA.value,
     "seed": cfg.seed,
     "model": _MODEL.value,
     "config": config.to_mapping(cfg),
-    **summary,
+    **evaluation.figures(made, comparisons, cfg),
     "left_out": len(everything) - len(comparisons),
-    "models": {"judge": model},
     "files": {
       "report": str(output / "report.json"),
-      "judgements": str(judged),
+      "judgements": str(output / "judgements.jsonl"),
     },
   }
   write_json(output / "report.json", report)

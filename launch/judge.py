@@ -20,12 +20,8 @@ from absl import app, flags
 from ml_collections import config_flags
 
 from launch import setup
-from rrm_jax import config, judge, sharding
-from rrm_jax.prompts import prompt
-from rrm_jax.records import Comparison, Judgement, Message
-from rrm_jax.sampling import layouts
-from rrm_jax.sampling.engine import prepared
-from rrm_jax.train import loading
+from rrm_jax import config, judge
+from rrm_jax.records import Comparison, Judgement, Message, Question
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", "configs/evaluate.py", "How to judge, and its fields."
@@ -73,30 +69,11 @@ def _comparison() -> Comparison:
   )
 
 
-def _judge(cfg: config.Evaluate) -> judge.Judge:
-  layout = sharding.layout(cfg.mesh)
-  model = loading.model(
-    Path(_MODEL.value), layout, _WEIGHTS.value, cfg.compute_dtype
-  )
-  layout = layouts.decode_layout(layout, cfg.engine.weights, model.cfg)
-  return judge.Judge(
-    prepared(model.params, cfg=model.cfg, layout=layout),
-    model.cfg,
-    model.tokenizer,
-    cfg.template or model.template,
-    cfg.sampling,
-    layout,
-    seed=cfg.seed,
-    limits=dataclasses.replace(cfg.engine, slots=8, columns=_COLUMNS),
-  )
-
-
-def _show(one: judge.Judge, comparison: Comparison, sample: int) -> Judgement:
+def _show(one: judge.Judge, question: Question) -> Judgement:
   """Writes a judgement out while it is made."""
-  asked = prompt(comparison, _SWAPPED.value, one.tokenizer, one.template)
   stream = one.tokenizer.stream()
   begun, tokens = time.perf_counter(), 0
-  for made, step in one.batches([(asked, sample)]):
+  for made, step in one.batches([question]):
     for written in step.written.values():
       tokens += len(written)
       print(stream.push(written.tolist()), end="", flush=True)
@@ -121,8 +98,14 @@ def _verdict(judgement: Judgement, rate: float) -> str:
 
 
 def _run(cfg: config.Evaluate) -> None:
-  one, comparison = _judge(cfg), _comparison()
-  votes = [_show(one, comparison, i) for i in range(cfg.samples)]
+  engine = dataclasses.replace(cfg.engine, slots=8, columns=_COLUMNS)
+  one = judge.load(
+    _MODEL.value, dataclasses.replace(cfg, engine=engine), _WEIGHTS.value
+  )
+  comparison, swapped = _comparison(), _SWAPPED.value
+  votes = [
+    _show(one, Question(comparison, i, swapped)) for i in range(cfg.samples)
+  ]
   if cfg.samples > 1:
     count = collections.Counter(vote.verdict.winner for vote in votes)
     print(

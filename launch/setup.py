@@ -33,6 +33,26 @@ def compilation_cache() -> None:
     )
 
 
+def output_folder(name: str) -> Path:
+  """The folder to write to, made if it is not there.
+
+  Raises:
+    ValueError: it cannot be made, or not be written to.
+  """
+  folder = Path(name)
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise ValueError(
+      f"--output={name}: {error.strerror}; choose another folder"
+    ) from None
+  if not os.access(folder, os.W_OK):
+    raise ValueError(
+      f"--output={name} is not yours to write; choose another folder"
+    )
+  return folder
+
+
 def parse_flags(argv: list[str]) -> list[str]:
   """Flags as absl parses them, a mistake in one line in place of a trace.
 

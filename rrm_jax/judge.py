@@ -1,26 +1,43 @@
-"""The judge: comparisons in, judgements out.
+"""The judge: questions in, judgements out.
+
+  from rrm_jax import config, judge
+  sampling = config.Sampling(temperature=0.6, max_new_tokens=64)
+  rrm = judge.load("runs/mini", config.Judge(sampling=sampling))
+  said = rrm.compare("+3 -9 *7 .", "8", "3", votes=5)
+  print(said.winner, said.votes, said.judgements[0].text)
 
 Training reads its own samples with `read`; everyone else calls a `Judge`.
 """
 
 import dataclasses
+import functools
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from pathlib import Path
+from typing import Any
 
-from rrm_jax import config
+from rrm_jax import config, manifest, sharding, voting, weights
 from rrm_jax.batches import Params
+from rrm_jax.judgements.streams import Batch, Stream, gathered
+from rrm_jax.metrics import Progress
 from rrm_jax.ops import filters
-from rrm_jax.prompts import Prompt, numbered, prompt, script, stop_at, wanted
-from rrm_jax.records import Comparison, Finish, Judgement
-from rrm_jax.sampling import engine
-from rrm_jax.sampling.completions import Completion, Round
+from rrm_jax.prompts import Prompt, prompt, script, stop_at, wanted
+from rrm_jax.records import (
+  Comparison,
+  Finish,
+  Judgement,
+  Message,
+  Question,
+)
+from rrm_jax.sampling import engine, layouts
+from rrm_jax.sampling.completions import Completion, Round, Throughput
 from rrm_jax.sharding import Layout, key
 from rrm_jax.text import templates, verdict
 from rrm_jax.text.tokenizer import Tokenizer
 
-Order = Literal["given", "hashed", "both"]
-
 _LIMITS = config.Engine()
+_JUDGE = config.Judge()
 
 
 def read(
@@ -89,44 +106,84 @@ class Judge:
   seed: int = 0
   limits: config.Engine = _LIMITS
 
-  def __call__(
+  def __call__(self, questions: Sequence[Question]) -> list[Judgement]:
+    """Answers questions, any number of them; see `voting.questions`.
+
+    Raises:
+      ValueError: a comparison cannot be put to this judge.
+    """
+    return gathered(self.stream)(questions)
+
+  def compare(
     self,
-    comparisons: Sequence[Comparison],
-    samples: int = 1,
-    order: Order = "given",
-  ) -> list[Judgement]:
-    """Judges each comparison `samples` times in each order asked for.
+    query: str | Sequence[Message],
+    first: str,
+    second: str,
+    votes: int = 1,
+    order: config.Order = "random",
+    invalid: voting.Invalid = "abstain",
+  ) -> voting.Decision:
+    """Which of two responses is better, by the majority of votes.
+
+    The same texts get the same answer: samples are drawn by a hash of them.
 
     Args:
-      comparisons: What to judge.
-      samples: Votes; their numbers are 0 to samples - 1.
-      order: The data's, one by a stable hash of the uid, or both.
-    """
-    asked = numbered(self.prompts(comparisons, order), samples)
-    done: dict[int, Completion] = {}
-    for one in self.rounds(asked):
-      done |= one.finished
-    completions = [done[number] for number in range(len(asked))]
-    return read(asked, completions, self.tokenizer, self.template)
+      query: What was asked, or a conversation that ends with it.
+      first: A response.
+      second: The other.
+      votes: How many.
+      order: How the responses are shown; see `voting.questions`.
+      invalid: What a vote without verdict counts; see `voting.decision`.
 
-  def prompts(
-    self, comparisons: Sequence[Comparison], order: Order
-  ) -> list[Prompt]:
-    """The prompts of comparisons, one or two of each."""
-    return [
-      prompt(comparison, swapped, self.tokenizer, self.template)
-      for comparison in comparisons
-      for swapped in _orders(comparison, order, self.seed)
-    ]
+    Raises:
+      ValueError: an argument makes no sense, or see `__call__`.
+    """
+    turns = (Message("user", query),) if isinstance(query, str) else query
+    name = json.dumps([turns, first, second]).encode()
+    comparison = Comparison(
+      uid=hashlib.sha256(name).hexdigest(),
+      conversation=tuple(turns),
+      responses=(first, second),
+    )
+    asked = voting.questions([comparison], votes, order, self.seed)
+    return voting.decision(self(asked), invalid)
+
+  @functools.cached_property
+  def identity(self) -> dict[str, Any]:
+    """All that its judgements hang on beside the question.
+
+    Weights are those that sample, in their dtype and form: TPUs hold layers
+    stacked, so theirs have another name. What the laws make no difference of
+    is not in it: mesh, slots, refills.
+    """
+    closing = templates.closing(self.template)
+    model = config.to_mapping(self.cfg)
+    del model["remat"]
+    return {
+      "weights": manifest.digest(self.params),
+      "model": model,
+      "tokenizer": self.tokenizer.fingerprint,
+      "template": {
+        "thinking": self.template.thinking,
+        "wording": dataclasses.asdict(templates.wording(self.template)),
+        "closing": config.to_mapping(closing),
+      },
+      "sampling": config.to_mapping(self.sampling),
+      "kv_cache": self.limits.kv_cache,
+      "seed": self.seed,
+    }
+
+  def stream(self, questions: Sequence[Question]) -> Iterator[Batch]:
+    """Answers as they are made, with how fast that was."""
+    speed = Throughput()
+    for made, one in self.batches(questions):
+      yield Batch(made, speed(one))
 
   def batches(
-    self, asked: Sequence[tuple[Prompt, int]]
-  ) -> Iterator[tuple[list[Judgement], Round]]:
-    """Judgements as they are made, with the round that made them.
-
-    Args:
-      asked: Prompts, each with the number of the sample that is wanted.
-    """
+    self, questions: Sequence[Question]
+  ) -> Iterator[tuple[dict[int, Judgement], Round]]:
+    """Judgements by the number of their question, with their round."""
+    asked = self.asked(questions)
     for one in self.rounds(asked):
       numbers = sorted(one.finished)
       made = read(
@@ -135,7 +192,18 @@ class Judge:
         self.tokenizer,
         self.template,
       )
-      yield made, one
+      yield dict(zip(numbers, made, strict=True)), one
+
+  def asked(self, questions: Sequence[Question]) -> list[tuple[Prompt, int]]:
+    """The prompts of questions, each with its sample's number."""
+    shown = {(q.comparison, q.swapped): None for q in questions}
+    prompts = {
+      (comparison, swapped): prompt(
+        comparison, swapped, self.tokenizer, self.template
+      )
+      for comparison, swapped in shown
+    }
+    return [(prompts[q.comparison, q.swapped], q.sample_id) for q in questions]
 
   def rounds(self, asked: Sequence[tuple[Prompt, int]]) -> Iterator[Round]:
     """What the engine writes, round by round; see `engine.Engine.rounds`."""
@@ -155,9 +223,46 @@ class Judge:
     )
 
 
-def _orders(comparison: Comparison, order: Order, seed: int) -> list[bool]:
-  if order == "both":
-    return [False, True]
-  if order == "hashed":
-    return [templates.shown_swapped(comparison.uid, seed)]
-  return [False]
+def load(
+  folder: str | Path, cfg: config.Judge = _JUDGE, role: str = ""
+) -> Judge:
+  """A trained model as a judge.
+
+  Args:
+    folder: A workdir of ours, or a Hugging Face folder as it is.
+    cfg: How it is asked and drawn from.
+    role: Which of a workdir's weights, "stage" or "stage@step"; "" for those
+      that it stands for.
+
+  Raises:
+    ValueError: the folder holds no model, or no such weights.
+  """
+  layout = sharding.layout(cfg.mesh)
+  model = weights.model(Path(folder), layout, role, cfg.compute_dtype)
+  layout = layouts.decode_layout(layout, cfg.engine.weights, model.cfg)
+  return Judge(
+    engine.prepared(model.params, cfg=model.cfg, layout=layout),
+    model.cfg,
+    model.tokenizer,
+    cfg.template or model.template,
+    cfg.sampling,
+    layout,
+    seed=cfg.seed,
+    limits=cfg.engine,
+  )
+
+
+def watched(stream: Stream, name: str) -> Stream:
+  """A stream that shows how far it is, and how many verdicts are valid."""
+
+  def ask(questions: Sequence[Question]) -> Iterator[Batch]:
+    made = valid = 0
+    with Progress(name, len(questions)) as progress:
+      for batch in stream(questions):
+        said = [judgement.verdict.winner for judgement in batch.made.values()]
+        made += len(said)
+        valid += len(said) - said.count(None)
+        progress.update(made, {"valid": valid / max(1, made), **batch.figures})
+        yield batch
+
+  return ask

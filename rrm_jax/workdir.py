@@ -30,7 +30,7 @@ def write_config(workdir: Path, job: config.Job) -> None:
       config.to_mapping(job),
     )
     if there != here:
-      lines = "\n".join(_differences(there, here, "config"))
+      lines = "\n".join(differences(there, here, "config"))
       raise ValueError(
         f"{path} is of another run:\n{lines}\nchoose another --workdir, or "
         f"delete {workdir}"
@@ -65,6 +65,13 @@ def read_config(workdir: Path) -> config.Job:
   return config.from_mapping(config.Job, mapping, str(path))
 
 
+def write_whole(path: Path, text: str) -> None:
+  """Writes a file whole or not at all."""
+  half = path.with_name(f"{path.name}.tmp")
+  half.write_text(text, encoding="utf-8")
+  half.replace(path)
+
+
 @contextlib.contextmanager
 def whole_folder(output: Path) -> Iterator[Path]:
   """A new folder to fill, which gets its name once it is whole and on disk.
@@ -93,13 +100,13 @@ def whole_folder(output: Path) -> Iterator[Path]:
     raise
 
 
-def _differences(there: Any, here: Any, path: str) -> list[str]:
-  """One line per field whose values differ."""
+def differences(there: Any, here: Any, path: str) -> list[str]:
+  """One line per field in which two nested mappings differ."""
   if not (isinstance(there, dict) and isinstance(here, dict)):
     return [] if there == here else [f"  {path}: {there!r} there, {here!r} now"]
   lines = []
   for key in list(there) + [key for key in here if key not in there]:
-    lines += _differences(
+    lines += differences(
       there.get(key, "absent"), here.get(key, "absent"), f"{path}.{key}"
     )
   return lines

@@ -35,7 +35,8 @@ LAYERS = (
     "analysis",
     "data",
   ),
-  ("prompts",),
+  ("prompts", "pretrained", "voting"),
+  ("weights",),
   ("judge",),
   ("train",),
   ("configs",),
@@ -46,7 +47,7 @@ LAYER = {room: i for i, rooms in enumerate(LAYERS) for room in rooms}
 
 # Text and records; never arrays on devices.
 HOST = {"mapping", "config", "records", "workdir", "text", "judgements"}
-HOST |= {"data", "analysis", "tournament", "benchmarks"}
+HOST |= {"voting", "data", "analysis", "tournament", "benchmarks"}
 HOST |= {"stable_hash", "intervals"}
 # Arrays; never text.
 DEVICE = {"batches", "ops", "model", "optimizer", "rl", "sampling", "sharding"}

@@ -1,4 +1,4 @@
-"""What a verdict is worth, in training and in evaluation."""
+"""What a verdict is worth in training."""
 
 from rrm_jax.records import Verdict
 
@@ -18,29 +18,9 @@ def reward(verdict: Verdict, label: int) -> float:
   Raises:
     ValueError: the label is neither.
   """
-  return 1.0 if _right(verdict, label) else -1.0
-
-
-def score(verdict: Verdict, label: int, invalid: float) -> float:
-  """The accuracy of one verdict: 1 if right, 0 if wrong, else `invalid`.
-
-  Args:
-    verdict: In the same order as the label.
-    label: 1 or 2, the better response.
-    invalid: What an invalid verdict counts: 0.5 in the RRM paper's protocol,
-      0 in RM-R1's. It moves results, so there is no default.
-
-  Raises:
-    ValueError: the label is neither 1 nor 2.
-  """
-  right = _right(verdict, label)
-  return invalid if verdict.winner is None else float(right)
-
-
-def _right(verdict: Verdict, label: int) -> bool:
   if label not in (1, 2):
     raise ValueError(
       f"label={label!r} must be 1 or 2, the better response; leave unlabelled "
       "comparisons out"
     )
-  return verdict.winner == label
+  return 1.0 if verdict.winner == label else -1.0

@@ -7,6 +7,8 @@ give a judge the very prompts that it was trained on.
 import bisect
 import dataclasses
 import functools
+import hashlib
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -153,6 +155,16 @@ class Tokenizer:
     folder.mkdir(parents=True, exist_ok=True)
     self.backend.save(folder)
     settings.write(folder, self._settings, self.portable)
+
+  @functools.cached_property
+  def fingerprint(self) -> str:
+    """A hash of all that `save` writes."""
+    total = hashlib.sha256()
+    with tempfile.TemporaryDirectory() as folder:
+      self.save(Path(folder))
+      for path in sorted(Path(folder).iterdir()):
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
 
   @functools.cached_property
   def _silent(self) -> frozenset[int]:

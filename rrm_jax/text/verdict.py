@@ -39,11 +39,6 @@ def parse(text: str, *, thinking: bool, stopped: bool) -> Verdict:
   return Verdict(winner)
 
 
-def thinking_text(text: str) -> str:
-  """What a completion says before its first closing tag, or all of it."""
-  return text.partition(_CLOSING_TAG)[0]
-
-
 def _missing(reason: Invalid, stopped: bool) -> Verdict:
   return Verdict(None, reason if stopped else Invalid.TRUNCATED)
 

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rrm_jax import config, sharding, workdir
+from rrm_jax import config, sharding, weights, workdir
 from rrm_jax.analysis import model_card
 from rrm_jax.batches import Params
 from rrm_jax.metrics import Progress
@@ -19,7 +19,6 @@ from rrm_jax.sharding import Layout
 from rrm_jax.text import templates
 from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.text.tokenizer import Tokenizer
-from rrm_jax.train import loading
 
 # What tokenizers part on: other scripts, digits, spaces, line ends, accents in
 # both forms, special tokens.
@@ -74,17 +73,17 @@ def export(
       not read the tokenizer, or what was read back is not what was written.
   """
   job = workdir.read_config(source)
-  role = role or loading.role_of(job)
+  role = role or weights.role_of(job)
   with workdir.whole_folder(output) as half:
     judge = _Judge(
       job,
       _exported(job.model),
-      loading.saved_params(
+      weights.saved_params(
         job, source, role, layout or sharding.layout(config.Mesh()), dtype=None
       ),
       role,
-      loading.tokenizer_of(job, source),
-      loading.template_of(job, role),
+      weights.tokenizer_of(job, source),
+      weights.template_of(job, role),
     )
     dtype = dtype or _dtype(judge)
     total = hf.size(judge.cfg, dtype)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import jax
 
-from rrm_jax import config, sharding, workdir
+from rrm_jax import config, pretrained, sharding, weights, workdir
 from rrm_jax.batches import TrainState
 from rrm_jax.checkpoint import Checkpoints
 from rrm_jax.model import hf, hf_config
 from rrm_jax.sharding import Layout
 from rrm_jax.text import tokenizer as tokenizers
-from rrm_jax.train import export, loading, pretrained
+from rrm_jax.train import export
 
 _TOKENIZER = "tokenizer"
 
@@ -56,7 +56,7 @@ def import_folder(
     )
     layout = layout or sharding.layout(config.Mesh())
     params = pretrained.params(source, cfg, layout, dtype)
-    place = half / "checkpoints" / loading.IMPORTED
+    place = half / "checkpoints" / weights.IMPORTED
     with Checkpoints(place, job.checkpoint) as checkpoints:
       checkpoints.save(0, TrainState(step=None, params=params, opt_state=None))
     workdir.write_config(half, job)

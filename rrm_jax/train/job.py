@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rrm_jax import config, optimizer, sharding
+from rrm_jax import config, optimizer, sharding, voting, weights
 from rrm_jax.batches import Params, TrainState
 from rrm_jax.checkpoint import Checkpoints
 from rrm_jax.data import arithmetic
@@ -200,7 +200,7 @@ def _check_rows(stage: config.Stage, name: str, layout: Layout) -> None:
 
 def _start_params(job: Job, stage: config.Stage, seed: int) -> Params:
   if stage.start:
-    return loading.saved_params(job.cfg, job.folder, stage.start, job.layout)
+    return weights.saved_params(job.cfg, job.folder, stage.start, job.layout)
   return loading.initial_params(job.cfg, seed, job.layout)
 
 
@@ -216,7 +216,9 @@ def held_out_figures(
 ) -> dict[str, float]:
   """How a state does on a few held-out comparisons, sampled at T = 1."""
   comparisons = job.held_out(job.cfg.evaluation.every_comparisons)
-  judgements = job.judge(state.params, template, 1.0)(comparisons)
+  judgements = job.judge(state.params, template, 1.0)(
+    voting.questions(comparisons)
+  )
   right = [
     judgement.verdict.winner == comparison.label
     for judgement, comparison in _paired(judgements, comparisons)
@@ -244,7 +246,9 @@ def _passes(job: Job, name: str, state: TrainState, step: int) -> bool:
   stage = job.cfg.stages[name]
   assert isinstance(stage, config.Sft) and stage.gate is not None
   comparisons = job.held_out(stage.gate.comparisons)
-  judgements = job.judge(state.params, stage.template, 1.0)(comparisons)
+  judgements = job.judge(state.params, stage.template, 1.0)(
+    voting.questions(comparisons)
+  )
   right, written = np.sum(
     [
       arithmetic.check_steps(comparison, judgement.text)

@@ -1,15 +1,13 @@
 """The report at the end of a job: report.json and its pictures."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rrm_jax import metrics, sharding
+from rrm_jax import metrics, sharding, voting, weights, workdir
 from rrm_jax.analysis import accuracy, plots, test_time
 from rrm_jax.records import Judgement
-from rrm_jax.train import loading
 from rrm_jax.train.job import Job
 
 ROLES = ("before", "middle", "after", "control", "direct")
@@ -44,20 +42,18 @@ def write(job: Job) -> dict:
 
 def write_json(path: Path, content: Mapping) -> None:
   """Writes a file whole or not at all."""
-  half = path.with_suffix(".tmp")
-  half.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-  os.replace(half, path)
+  workdir.write_whole(path, json.dumps(content, indent=2) + "\n")
 
 
 def _measure(job: Job, role: str, where: str) -> dict[str, Any]:
   cfg = job.cfg.evaluation
   stage = job.cfg.stages[where.partition("@")[0]]
-  params = loading.saved_params(job.cfg, job.folder, where, job.layout)
+  params = weights.saved_params(job.cfg, job.folder, where, job.layout)
   comparisons = job.held_out(cfg.comparisons)
   runs: dict[str, list[Judgement]] = {}
   for temperature in cfg.temperatures:
     judge = job.judge(params, stage.template, temperature)
-    runs[str(temperature)] = judge(comparisons)
+    runs[str(temperature)] = judge(voting.questions(comparisons))
   measured: dict[str, Any] = {
     "temperatures": {
       temperature: accuracy.summary(judgements, comparisons)
@@ -70,13 +66,15 @@ def _measure(job: Job, role: str, where: str) -> dict[str, Any]:
   hottest = cfg.temperatures[0]
   if cfg.votes and role in ("before", "middle", "after"):
     some = job.held_out(cfg.vote_comparisons)
-    votes = job.judge(params, stage.template, hottest)(some, max(cfg.votes))
+    judge = job.judge(params, stage.template, hottest)
+    votes = judge(voting.questions(some, max(cfg.votes)))
     measured["votes"] = test_time.votes(votes, some, cfg.votes)
   if cfg.budgets and role in ("before", "after") and stage.template.thinking:
     some = job.held_out(cfg.budget_comparisons)
+    asked = voting.questions(some)
     measured["budgets"] = test_time.budget_curve(
       {
-        budget: job.judge(params, stage.template, hottest, budget)(some)
+        budget: job.judge(params, stage.template, hottest, budget)(asked)
         for budget in cfg.budgets
       },
       some,

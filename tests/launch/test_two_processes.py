@@ -9,8 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from rrm_jax import config
-from rrm_jax.train import loading
+from rrm_jax import config, weights
 from tests import small_job, tiny
 from tests.launch import running
 
@@ -130,7 +129,7 @@ def test_one_process_dies_and_the_job_goes_on(workdirs, job, tmp_path):
   jax.tree.map(
     np.testing.assert_array_equal,
     *(
-      loading.saved_params(cfg, folder, "rl", tiny.layout())
+      weights.saved_params(cfg, folder, "rl", tiny.layout())
       for folder in (tmp_path, whole)
     ),
   )

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rrm_jax.records import Invalid, Verdict
-from rrm_jax.text.verdict import parse, thinking_text
+from rrm_jax.text.verdict import parse
 
 BOX_1 = "\\boxed{Assistant 1}"
 BOX_2 = "\\boxed{Assistant 2}"
@@ -98,12 +98,6 @@ def test_without_thinking(text, expected):
   assert parse(text, thinking=False, stopped=True) == expected
 
 
-def test_thinking_text():
-  assert thinking_text("a b</think>c</think>d") == "a b"
-  assert thinking_text("a b") == "a b"
-  assert thinking_text("</think>c") == ""
-
-
 PIECES = (
   "</think>",
   "<think>",
@@ -148,4 +142,3 @@ def test_a_proper_ending_decides_whatever_was_thought(thought, winner):
   # Replacing may have joined the two halves of another tag.
   if text.count("</think>") == 1:
     assert parse(text, thinking=True, stopped=True) == Verdict(winner)
-    assert thinking_text(text) == thought

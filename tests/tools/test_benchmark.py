@@ -2,7 +2,6 @@
 
 import pytest
 
-from rrm_jax.train import loading
 from tests import hf_folders, tiny
 from tools.benchmark import hf
 
@@ -26,7 +25,7 @@ def test_tasks(place):
   assert hf_folders.tensors(place / "copy") == hf_folders.tensors(
     place / "source"
   )
-  assert loading.model(place / "import", tiny.layout()).cfg.num_layers == 2
+  assert weights.model(place / "import", tiny.layout()).cfg.num_layers == 2
 
 
 def test_a_task_in_a_process_of_its_own(place):

@@ -9,8 +9,7 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is the parity tests' peer")
 
-from rrm_jax import config
-from rrm_jax.train import loading
+from rrm_jax import config, weights
 from tests import hf_folders, tiny
 from tools.check_parity import ladder, peer
 
@@ -26,7 +25,7 @@ SHAPES = {
 
 
 def ours_of(folder, length=24):
-  model = loading.model(folder, tiny.layout(), compute_dtype="float32")
+  model = weights.model(folder, tiny.layout(), compute_dtype="float32")
   tokens = np.random.default_rng(1).integers(0, 80, (1, length))
   return ladder.Ours(model.params, model.cfg, jnp.asarray(tokens, jnp.int32))
 

@@ -8,13 +8,13 @@ import jax
 import numpy as np
 import pytest
 
-from rrm_jax import config, workdir
+from rrm_jax import config, voting, weights, workdir
 from rrm_jax.judge import Judge
 from rrm_jax.model import hf, hf_config
 from rrm_jax.sampling.engine import prepared
 from rrm_jax.text import templates
 from rrm_jax.text import tokenizer as tokenizers
-from rrm_jax.train import export, importing, loading
+from rrm_jax.train import export, importing
 from tests import hf_folders, small_job, tiny
 from tests.text import sentence_models
 
@@ -46,8 +46,8 @@ def params_equal(one, other):
 
 
 def test_back_as_it_was(trained, exported):
-  there = loading.model(exported, tiny.layout())
-  here = loading.model(trained, tiny.layout())
+  there = weights.model(exported, tiny.layout())
+  here = weights.model(trained, tiny.layout())
   params_equal(here.params, there.params)
   assert here.cfg == there.cfg
   assert here.template == there.template != config.Template()
@@ -71,7 +71,7 @@ def test_transformers_says_the_same(trained, exported):
   peer = transformers.AutoModelForCausalLM.from_pretrained(exported)
   reader = transformers.AutoTokenizer.from_pretrained(exported)
   assert peer.dtype == torch.float32
-  model = loading.model(trained, tiny.layout(), compute_dtype="float32")
+  model = weights.model(trained, tiny.layout(), compute_dtype="float32")
   sampling = config.Sampling(max_new_tokens=12, temperature=0.0)
   layout = tiny.layout()
   judge = Judge(
@@ -81,7 +81,10 @@ def test_transformers_says_the_same(trained, exported):
   values = small_job.mapping() | {"order": ["warm_start"]}
   with small_job.opened(trained.parent / "other", values) as job:
     comparisons = job.held_out(12)
-  said = {judgement.uid: judgement for judgement in judge(comparisons)}
+  said = {
+    judgement.uid: judgement
+    for judgement in judge(voting.questions(comparisons))
+  }
   lengths = set()
   for comparison in comparisons:
     messages = [m._asdict() for m in templates.messages(TEMPLATE, comparison)]
@@ -113,8 +116,8 @@ def test_weights_of_a_step(trained, tmp_path):
   export.export(trained, tmp_path / "hf", role="warm_start@30")
   job = workdir.read_config(trained)
   params_equal(
-    loading.saved_params(job, trained, "warm_start@30", tiny.layout()),
-    loading.model(tmp_path / "hf", tiny.layout()).params,
+    weights.saved_params(job, trained, "warm_start@30", tiny.layout()),
+    weights.model(tmp_path / "hf", tiny.layout()).params,
   )
   assert "| 30 of 60 |" in (tmp_path / "hf" / "README.md").read_text()
   with pytest.raises(ValueError, match="no step 31"):

@@ -6,8 +6,9 @@ import jax
 import numpy as np
 import pytest
 
+from rrm_jax import weights
 from rrm_jax.sampling import decode
-from rrm_jax.train import grpo, loading, loop
+from rrm_jax.train import grpo, loop
 from tests import small_job
 
 DIRECT = {"name": "arithmetic", "thinking": False}
@@ -40,9 +41,9 @@ def rows_of(folder):
   ]
 
 
-def weights(job):
+def trained(job):
   return jax.device_get(
-    loading.saved_params(job.cfg, job.folder, "rl", job.layout)
+    weights.saved_params(job.cfg, job.folder, "rl", job.layout)
   )
 
 
@@ -124,7 +125,7 @@ def test_interrupted_and_resumed_equals_whole(whole, tmp_path):
   with pytest.raises(loop.Interrupted, match="rl step 3"):
     small_job.run(tmp_path, values(**CHOOSING), lambda: next(asked) == 34)
   resumed = small_job.run(tmp_path, values(**CHOOSING))
-  same(weights(resumed), weights(whole[0]))
+  same(trained(resumed), trained(whole[0]))
   assert rows_of(tmp_path) == rows_of(whole[0].folder)
 
 
@@ -140,5 +141,5 @@ def test_all_groups_may_be_dropped(tmp_path):
   assert [row["dropped"] for row in rows] == [1] * 4
   assert [row["zero_variance"] for row in rows] == [1] * 4
   assert [row["resampled"] for row in rows] == [16] * 4
-  before = loading.saved_params(job.cfg, tmp_path, "rl@0", job.layout)
-  same(weights(job), jax.device_get(before))
+  before = weights.saved_params(job.cfg, tmp_path, "rl@0", job.layout)
+  same(trained(job), jax.device_get(before))

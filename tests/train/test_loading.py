@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from rrm_jax import config, workdir
+from rrm_jax import config, weights, workdir
 from rrm_jax.data import arithmetic
 from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.train import loading
@@ -83,7 +83,7 @@ def test_init_from_starts_where_the_other_ended(tmp_path):
   second = first | {"init_from": str(tmp_path / "first")}
   with small_job.opened(tmp_path / "second", second) as job:
     begun = loading.initial_params(job.cfg, 0, job.layout)
-  ended = loading.saved_params(made.cfg, made.folder, "warm_start", made.layout)
+  ended = weights.saved_params(made.cfg, made.folder, "warm_start", made.layout)
   jax.tree.map(np.testing.assert_array_equal, begun, ended)
 
 
@@ -91,6 +91,6 @@ def test_weights_that_are_not_there(tmp_path):
   values = small_job.mapping() | {"order": ["warm_start"], "evaluation": {}}
   with small_job.opened(tmp_path, values) as job:
     with pytest.raises(ValueError, match="holds no checkpoint"):
-      loading.saved_params(job.cfg, tmp_path, "warm_start", job.layout)
+      weights.saved_params(job.cfg, tmp_path, "warm_start", job.layout)
     with pytest.raises(ValueError, match="no stage 'r1'"):
-      loading.saved_params(job.cfg, tmp_path, "r1", job.layout)
+      weights.saved_params(job.cfg, tmp_path, "r1", job.layout)

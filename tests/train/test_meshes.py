@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
+from rrm_jax import weights
 from rrm_jax.metrics import read
 from rrm_jax.sharding import fetch
-from rrm_jax.train import loading
 from rrm_jax.train.job import run_stages
 from tests import small_job, tiny
 from tests.rl.learning import close
@@ -34,8 +34,8 @@ def trained(folder, over):
     for k, v in row.items()
     if isinstance(v, float) and not k.startswith("time/")
   }
-  weights = loading.saved_params(job.cfg, folder, "rl", over)
-  return texts, figures, fetch(weights)
+  params = weights.saved_params(job.cfg, folder, "rl", over)
+  return texts, figures, fetch(params)
 
 
 @pytest.fixture(scope="module")

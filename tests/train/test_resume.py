@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from rrm_jax.train import loading, loop
+from rrm_jax import weights
+from rrm_jax.train import loop
 from tests import small_job
 
 
@@ -24,7 +25,7 @@ def _figures(folder):
 def _weights(job):
   return jax.device_get(
     [
-      loading.saved_params(job.cfg, job.folder, name, job.layout)
+      weights.saved_params(job.cfg, job.folder, name, job.layout)
       for name in job.cfg.order
     ]
   )

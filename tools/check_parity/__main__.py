@@ -24,9 +24,8 @@ import numpy as np
 from absl import app, flags
 
 from launch import setup
-from rrm_jax import config, sharding
+from rrm_jax import config, pretrained, sharding, weights
 from rrm_jax.model import hf, hf_config
-from rrm_jax.train import loading, pretrained
 from tools.check_parity import peer
 from tools.check_parity.ladder import (
   DECODED,
@@ -55,7 +54,7 @@ def _ours(path: Path, against: Path, length: int) -> Ours:
     ValueError: the two are of different shapes, or too short for the tokens.
   """
   layout = sharding.layout(config.Mesh())
-  model = loading.model(path, layout, compute_dtype="float32")
+  model = weights.model(path, layout, compute_dtype="float32")
   theirs = hf_config.read(against)
   for name in ("vocab_size", "embed_dim", "num_layers"):
     here, there = vars(model.cfg)[name], vars(theirs)[name]

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rrm_jax import config, workdir
+from rrm_jax import config, pretrained, weights, workdir
 from rrm_jax.model import hf_config
-from rrm_jax.train import importing, loading, pretrained
+from rrm_jax.train import importing, loading
 from tests import hf_folders, small_job, tiny
 
 MODEL = hf_folders.MODEL
@@ -62,7 +62,7 @@ def test_told_apart(tmp_path, folder):
   [("auto", "float32"), ("float32", "float32"), ("bfloat16", "bfloat16")],
 )
 def test_loaded_in_the_dtype_that_it_computes_in(folder, asked, computes):
-  found = loading.model(folder, tiny.layout(fsdp=4), compute_dtype=asked)
+  found = weights.model(folder, tiny.layout(fsdp=4), compute_dtype=asked)
   assert found.cfg == dataclasses.replace(MODEL, compute_dtype=computes)
   assert {str(x.dtype) for x in jax.tree.leaves(found.params)} == {computes}
   assert_equal(
@@ -74,13 +74,13 @@ def test_loaded_in_the_dtype_that_it_computes_in(folder, asked, computes):
 
 def test_a_folder_has_one_set_of_weights(folder):
   with pytest.raises(ValueError, match=r"'rl@3'.*one set of weights"):
-    loading.model(folder, tiny.layout(), "rl@3")
+    weights.model(folder, tiny.layout(), "rl@3")
 
 
 def test_a_vocabulary_too_small(tmp_path):
   made = hf_folders.make(tmp_path / "hf", tiny.variant(vocab_size=70))
   with pytest.raises(ValueError) as error:
-    loading.model(made, tiny.layout())
+    weights.model(made, tiny.layout())
   assert str(made / "config.json") in str(error.value)
   assert str(made / "tokenizer.json") in str(error.value)
   assert "vocab_size=70" in str(error.value)
@@ -125,28 +125,28 @@ def test_imported(tmp_path, dtype):
   # It is moved, and its source is gone.
   moved = (tmp_path / "new" / "workdir").rename(tmp_path / "moved")
   made.rename(tmp_path / "gone")
-  direct = loading.model(
+  direct = weights.model(
     tmp_path / "gone", tiny.layout(), compute_dtype="float32"
   )
   width = 4 if dtype == "float32" else 2
   assert size == width * sum(x.size for x in jax.tree.leaves(direct.params))
-  found = loading.model(moved, tiny.layout(), compute_dtype="float32")
+  found = weights.model(moved, tiny.layout(), compute_dtype="float32")
   assert_equal(found.params, direct.params)
   assert found.cfg == direct.cfg
   assert found.template == direct.template
   assert (
-    loading.model(moved, tiny.layout()).cfg.compute_dtype
+    weights.model(moved, tiny.layout()).cfg.compute_dtype
     == {4: "float32", 2: "bfloat16"}[width]
   )
   text = "+1 .  -2"
   assert found.tokenizer.vocab_size == direct.tokenizer.vocab_size, text
   job = workdir.read_config(moved)
-  stored = loading.saved_params(job, moved, "imported", tiny.layout(), None)
+  stored = weights.saved_params(job, moved, "imported", tiny.layout(), None)
   assert {str(x.dtype) for x in jax.tree.leaves(stored)} == {dtype}
   begun = loading.initial_params(job_of(moved), 0, tiny.layout(fsdp=4))
   assert_equal(begun, direct.params)
   with pytest.raises(ValueError, match="no stage 'rl', only"):
-    loading.saved_params(job, moved, "rl", tiny.layout())
+    weights.saved_params(job, moved, "rl", tiny.layout())
 
 
 def test_import_refuses(tmp_path, folder):
@@ -200,8 +200,8 @@ def test_a_folder_in_many_files(tmp_path):
   many = hf_folders.make(tmp_path / "many", shard_bytes=10_000)
   assert len([*many.glob("*.safetensors")]) > 3
   assert_equal(
-    loading.model(many, tiny.layout()).params,
-    loading.model(one, tiny.layout()).params,
+    weights.model(many, tiny.layout()).params,
+    weights.model(one, tiny.layout()).params,
   )
 
 

@@ -1,0 +1,1 @@
+"""Judgements that need not be made twice."""

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -112,3 +113,117 @@ def test_no_such_weights(whole, file, tmp_path):
   code, _, errors = _evaluate(workdir, file, tmp_path / "out", "--weights=rl@3")
   assert code == 1
   assert "no step 3" in errors
+
+
+SLOW = ("--config.samples=9", "--config.engine.slots=8")
+
+
+def _start(model, data, output, *more):
+  return subprocess.Popen(
+    [
+      sys.executable, "-m", "launch.evaluate", f"--model={model}",
+      f"--data={data}", f"--output={output}",
+      "--config.sampling.max_new_tokens=8", *more,
+    ],
+    cwd=running.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    text=True, env=running.environment(devices=1),
+  )  # fmt: skip
+
+
+def _cached(folder):
+  """The keys of all judgements in a cache, one for each time it was made."""
+  lines = [
+    line
+    for path in folder.glob("*.jsonl")
+    for line in path.read_bytes().split(b"\n")[:-1]
+  ]
+  rows = [json.loads(line) for line in lines]
+  return [row["key"] for row in rows if "key" in row]
+
+
+def _killed(process, folder, least):
+  """Kills a run once so many judgements are on disk."""
+  begun = time.monotonic()
+  while len(_cached(folder)) < least:
+    assert process.poll() is None, process.communicate()
+    assert time.monotonic() - begun < running.LONG
+    time.sleep(0.01)
+  process.kill()
+  process.communicate()
+
+
+def test_killed_and_run_again_is_the_same_and_repeats_nothing(
+  whole, file, tmp_path
+):
+  _, workdir, _, _ = whole
+  code, _, errors = _evaluate(workdir, file, tmp_path / "whole", *SLOW)
+  assert code == 0, errors
+  output = tmp_path / "killed"
+  for least in (1, 60):
+    _killed(_start(workdir, file, output, *SLOW), output / "cache", least)
+  before = len(_cached(output / "cache"))
+  assert 60 <= before < 180
+  code, _, errors = _evaluate(workdir, file, output, *SLOW)
+  assert code == 0, errors
+  assert f"{before} judgements of this judge" in errors
+  keys = _cached(output / "cache")
+  assert len(keys) == len(set(keys)) == 180
+  reports = [
+    json.loads((folder / "report.json").read_text())
+    for folder in (tmp_path / "whole", output)
+  ]
+  for report in reports:
+    del report["files"]
+  assert reports[0] == reports[1]
+  texts = [
+    (folder / "judgements.jsonl").read_bytes()
+    for folder in (tmp_path / "whole", output)
+  ]
+  assert texts[0] == texts[1]
+
+
+def test_a_shared_cache_holds_several_judges(whole, file, tmp_path):
+  _, workdir, _, _ = whole
+  cache = f"--cache={tmp_path / 'cache'}"
+  runs = [("rl@4", 0, 20), ("rl@4", 20, 20), ("rl", 0, 40)]
+  for weights, own, total in runs:
+    code, _, errors = _evaluate(
+      workdir, file, tmp_path / weights, cache, f"--weights={weights}"
+    )
+    assert code == 0, errors
+    assert f"{own} judgements of this judge" in errors
+    assert ("20 of one with other weights" in errors) == (weights == "rl")
+    assert len(_cached(tmp_path / "cache")) == total
+
+
+def test_a_judge_that_never_decides(whole, file, tmp_path):
+  _, workdir, _, _ = whole
+  code, printed, errors = _evaluate(
+    workdir, file, tmp_path / "out", "--config.sampling.max_new_tokens=1",
+    "--config.samples=3", "--config.order=random",
+  )  # fmt: skip
+  assert code == 0, errors
+  report = json.loads((tmp_path / "out" / "report.json").read_text())
+  assert report["invalid_rate"] == 1.0 and report["accuracy"] == 0.5
+  assert report["flip_rate"] is None and report["first_rate"] is None
+  assert {row["accuracy"] for row in report["models"]["judge"]["votes"]} == {
+    0.5
+  }
+  assert "Traceback" not in errors and "Accuracy" in printed
+
+
+@pytest.mark.parametrize(
+  ("flag", "message"),
+  [
+    ("--config.order=booth", "config.order='booth' is not one of"),
+    ("--config.samples=0", "votes=0 must be at least 1"),
+    ("--output=/dev/null/out", "--output=/dev/null/out: "),
+    ("--cache=/dev/null", "/dev/null cannot be written"),
+    ("--data=/dev/null", "/dev/null has no rows"),
+  ],
+)
+def test_mistakes_are_one_line(whole, file, tmp_path, flag, message):
+  _, workdir, _, _ = whole
+  code, _, errors = _evaluate(workdir, file, tmp_path / "out", flag)
+  assert code == 1
+  assert f"error: {message}" in errors and "Traceback" not in errors

@@ -121,7 +121,7 @@ class Judge:
     second: str,
     votes: int = 1,
     order: config.Order = "random",
-    invalid: voting.Invalid = "abstain",
+    invalid: config.InvalidRule = "missing",
   ) -> voting.Decision:
     """Which of two responses is better, by the majority of votes.
 

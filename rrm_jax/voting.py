@@ -2,16 +2,11 @@
 
 import typing
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from rrm_jax import config
-from rrm_jax.data import stable_hash
+from rrm_jax import config, stable_hash
 from rrm_jax.records import Comparison, Judgement, Question
 from rrm_jax.text import templates
-
-# What a judgement without a verdict counts: nothing, half a vote for each
-# response, or one for either by a coin that always falls the same.
-Invalid = Literal["abstain", "half", "coin"]
 
 
 class Decision(NamedTuple):
@@ -53,10 +48,9 @@ def questions(
   Raises:
     ValueError: there is no such order, or less than one vote is asked for.
   """
-  if order not in typing.get_args(config.Order):
-    raise ValueError(
-      f"order={order!r} is not one of {list(typing.get_args(config.Order))}"
-    )
+  orders = typing.get_args(config.Order)
+  if order not in orders:
+    raise ValueError(f"order={order!r} is not one of {list(orders)}")
   if votes < 1:
     raise ValueError(f"votes={votes} must be at least 1")
   return [
@@ -83,13 +77,13 @@ def _shown(
 
 
 def decision(
-  judgements: Sequence[Judgement], invalid: Invalid = "abstain"
+  judgements: Sequence[Judgement], invalid: config.InvalidRule = "missing"
 ) -> Decision:
   """The majority of votes on one comparison.
 
   Args:
     judgements: The votes.
-    invalid: What one without a verdict counts. "abstain": nothing. "half":
+    invalid: What one without a verdict counts. "missing": nothing. "draw":
       half a vote for each response, as accuracy counts it in RRM's protocol,
       so that votes sum to their number. "coin": a vote for either, as in the
       Elo script that RRM's authors released, here by a stable hash of uid,
@@ -99,10 +93,9 @@ def decision(
     ValueError: there is no such rule, or the judgements are of several
       comparisons.
   """
-  if invalid not in typing.get_args(Invalid):
-    raise ValueError(
-      f"invalid={invalid!r} is not one of {list(typing.get_args(Invalid))}"
-    )
+  rules = typing.get_args(config.InvalidRule)
+  if invalid not in rules:
+    raise ValueError(f"invalid={invalid!r} is not one of {list(rules)}")
   uids = sorted({judgement.uid for judgement in judgements})
   if len(uids) > 1:
     raise ValueError(
@@ -119,12 +112,14 @@ def decision(
   return Decision(winner, (first, second), unsaid, tuple(judgements))
 
 
-def _share(judgement: Judgement, invalid: Invalid) -> tuple[float, float]:
+def _share(
+  judgement: Judgement, invalid: config.InvalidRule
+) -> tuple[float, float]:
   """What a judgement adds to the votes of each response."""
   winner = judgement.verdict.winner
   if winner is None and invalid == "coin":
     place = f"{judgement.sample_id}/{judgement.swapped:d}"
     winner = 1 if stable_hash.coin("verdict", judgement.uid, place) else 2
   if winner is None:
-    return (0.5, 0.5) if invalid == "half" else (0.0, 0.0)
+    return (0.5, 0.5) if invalid == "draw" else (0.0, 0.0)
   return (1.0, 0.0) if winner == 1 else (0.0, 1.0)

@@ -192,7 +192,7 @@ def test_a_judge_stops_at_its_stop_text(random_judge):
 
 
 def test_a_comparison_in_one_line(random_judge):
-  """As in a notebook; an answer without verdict abstains."""
+  """As in a notebook; an answer without verdict is no vote."""
   first, second = COMPARISONS[0].responses
   query = COMPARISONS[0].query
   forced = dataclasses.replace(
@@ -211,7 +211,7 @@ def test_a_comparison_in_one_line(random_judge):
   )
   nobody = cut.compare(query, first, second, votes=3)
   assert (nobody.winner, nobody.votes, nobody.invalid) == (None, (0, 0), 3)
-  shared = cut.compare(query, first, second, votes=3, invalid="half")
+  shared = cut.compare(query, first, second, votes=3, invalid="draw")
   assert (shared.winner, shared.votes) == (None, (1.5, 1.5))
   assert cut.compare(query, first, second, 3, invalid="coin").winner in (1, 2)
 

@@ -84,14 +84,14 @@ def test_what_makes_no_sense():
 @pytest.mark.parametrize(
   ("winners", "invalid", "winner", "count"),
   [
-    ((1, 1, 2), "abstain", 1, (2, 1)),
-    ((2, 2, 1), "abstain", 2, (1, 2)),
-    ((1, 2), "abstain", None, (1, 1)),
-    ((None, None, 2), "abstain", 2, (0, 1)),
-    ((None, None, 2), "half", 2, (1, 2)),
-    ((None, None), "abstain", None, (0, 0)),
-    ((None, None), "half", None, (1, 1)),
-    ((), "abstain", None, (0, 0)),
+    ((1, 1, 2), "missing", 1, (2, 1)),
+    ((2, 2, 1), "missing", 2, (1, 2)),
+    ((1, 2), "missing", None, (1, 1)),
+    ((None, None, 2), "missing", 2, (0, 1)),
+    ((None, None, 2), "draw", 2, (1, 2)),
+    ((None, None), "missing", None, (0, 0)),
+    ((None, None), "draw", None, (1, 1)),
+    ((), "missing", None, (0, 0)),
   ],
 )
 def test_majority(winners, invalid, winner, count):
@@ -117,7 +117,7 @@ def test_a_coin_is_fair_and_always_falls_the_same():
 
 
 @given(
-  st.lists(st.sampled_from([1, 2, None])), st.sampled_from(["half", "coin"])
+  st.lists(st.sampled_from([1, 2, None])), st.sampled_from(["draw", "coin"])
 )
 def test_every_vote_counts_once(winners, invalid):
   assert sum(voting.decision(votes(*winners), invalid).votes) == len(winners)

@@ -28,6 +28,7 @@ from rrm_jax.config.stages import Gate as Gate
 from rrm_jax.config.stages import Grpo as Grpo
 from rrm_jax.config.stages import Sft as Sft
 from rrm_jax.config.stages import Stage as Stage
+from rrm_jax.config.tournament import InvalidRule as InvalidRule
 from rrm_jax.config.tournament import Rating as Rating
 from rrm_jax.config.tournament import Schedule as Schedule
 from rrm_jax.config.tournament import Tournament as Tournament

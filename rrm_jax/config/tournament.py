@@ -3,9 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from rrm_jax.config.data import Template
-from rrm_jax.config.model import Mesh
-from rrm_jax.config.sampling import Engine, Sampling
+from rrm_jax.config.judge import Judge
 
 Strategy = Literal["knockout", "round_robin", "random", "swiss", "active"]
 Bracket = Literal["random", "seeded", "given"]
@@ -98,33 +96,20 @@ class Rating:
 
 
 @dataclasses.dataclass(frozen=True)
-class Tournament:
+class Tournament(Judge):
   """How `launch.tournament` finds the best of each prompt's candidates.
 
+  A prompt with a pair that is longer than `max_prompt_tokens` is left out.
+
   Attributes:
-    sampling: Filters, room and thinking budget.
     schedule: Who meets whom, and the rules of a match.
     rating: What the outcomes are worth.
     resamples: Of the bootstrap over prompts, behind every interval.
-    template: How to put the question; None takes that of the model's training.
-    seed: Of sampling.
-    engine: How many completions are sampled at once.
-    max_prompt_tokens: Longer prompts are refused, by name.
-    mesh: Over which devices.
-    compute_dtype: "auto" takes a workdir's own; a Hugging Face folder gets
-      float32 on CPUs, bfloat16 elsewhere.
   """
 
-  sampling: Sampling = Sampling(temperature=0.6)
   schedule: Schedule = Schedule()
   rating: Rating = Rating()
   resamples: int = 2_000
-  template: Template | None = None
-  seed: int = 0
-  engine: Engine = Engine()
-  max_prompt_tokens: int = 4_096
-  mesh: Mesh = Mesh()
-  compute_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
 
   def __post_init__(self) -> None:
     if self.resamples < 1:

@@ -1,13 +1,18 @@
 """A run's report as text for the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from rrm_jax.analysis.roles import LABELS
-
-Number = int | float
-
-WIDTH = 80
-_NAME = 16  # columns of a row's name
+from rrm_jax.analysis.tables import (
+  WIDTH,
+  Number,
+  cut,
+  files,
+  interval,
+  number,
+  percent,
+  tables,
+)
 
 
 def readable(report: Mapping) -> str:
@@ -42,13 +47,13 @@ def readable(report: Mapping) -> str:
     ),
     *_length(named),
     *_wall(report.get("wall_seconds") or {}),
-    *_files(report.get("files") or {}),
+    *files(report.get("files") or {}),
   ]
   return "\n\n".join(part for part in parts if part)
 
 
 def _head(report: Mapping) -> str:
-  words = [_cut(str(report.get("name") or "report"), WIDTH - 20)]
+  words = [cut(str(report.get("name") or "report"), WIDTH - 20)]
   if report.get("seed") is not None:
     words.append(f"seed {report['seed']}")
   return ", ".join(words)
@@ -58,11 +63,10 @@ def _accuracy(models: Mapping[str, Mapping]) -> list[str]:
   found = _temperatures(models)
   heads = sorted({t for runs in found.values() for t in runs}, key=_hottest)
   rows = {
-    name: [_interval(runs.get(t)) for t in heads]
-    for name, runs in found.items()
+    name: [interval(runs.get(t)) for t in heads] for name, runs in found.items()
   }
   title = "Accuracy by sampling temperature, % [95% interval]"
-  return _tables(title, [f"T={t}" for t in heads], rows, 20)
+  return tables(title, [f"T={t}" for t in heads], rows, 20)
 
 
 def _behaviour(models: Mapping[str, Mapping]) -> list[str]:
@@ -71,14 +75,14 @@ def _behaviour(models: Mapping[str, Mapping]) -> list[str]:
   for name, runs in _temperatures(models).items():
     run = runs[min(runs, key=_hottest)]
     rows[name] = [
-      _number(run.get("thinking_tokens"), "{:.1f}"),
-      _number(run.get("completion_tokens"), "{:.1f}"),
-      _percent(run.get("invalid_rate")),
-      _percent(run.get("first_rate")),
-      _percent(run.get("flip_rate")),
+      number(run.get("thinking_tokens"), "{:.1f}"),
+      number(run.get("completion_tokens"), "{:.1f}"),
+      percent(run.get("invalid_rate")),
+      percent(run.get("first_rate")),
+      percent(run.get("flip_rate")),
     ]
   heads = ["thinking", "tokens", "invalid %", "first %", "flipped %"]
-  return _tables("Behaviour at the highest temperature", heads, rows, 11)
+  return tables("Behaviour at the highest temperature", heads, rows, 11)
 
 
 def _scaling(
@@ -91,10 +95,10 @@ def _scaling(
   }
   at = sorted({place for row in found.values() for place in row})
   rows = {
-    name: [_percent(row.get(place)) for place in at]
+    name: [percent(row.get(place)) for place in at]
     for name, row in found.items()
   }
-  return _tables(title, [str(place) for place in at], rows, 7)
+  return tables(title, [str(place) for place in at], rows, 7)
 
 
 def _length(models: Mapping[str, Mapping]) -> list[str]:
@@ -104,14 +108,14 @@ def _length(models: Mapping[str, Mapping]) -> list[str]:
     subsets = length.get("subsets")
     if subsets:
       rows[name] = [
-        _number(subsets[0].get("thinking_tokens"), "{:.1f}"),
-        _number(subsets[-1].get("thinking_tokens"), "{:.1f}"),
-        _number(length.get("spearman"), "{:+.2f}"),
-        _number(length.get("pearson"), "{:+.2f}"),
+        number(subsets[0].get("thinking_tokens"), "{:.1f}"),
+        number(subsets[-1].get("thinking_tokens"), "{:.1f}"),
+        number(length.get("spearman"), "{:+.2f}"),
+        number(length.get("pearson"), "{:+.2f}"),
       ]
   heads = ["first subset", "last subset", "spearman", "pearson"]
   title = "Thinking tokens, and their correlation with difficulty"
-  return _tables(title, heads, rows, 14)
+  return tables(title, heads, rows, 14)
 
 
 def _wall(phases: Mapping[str, Number | None]) -> list[str]:
@@ -121,16 +125,7 @@ def _wall(phases: Mapping[str, Number | None]) -> list[str]:
   rows = {phase: [_seconds(value)] for phase, value in seconds.items()}
   if len(rows) > 1:
     rows["together"] = [_seconds(sum(seconds.values()))]
-  return _tables("Wall time", [""], rows, 14)
-
-
-def _files(files: Mapping[str, str | None]) -> list[str]:
-  lines = [
-    f"  {_cut(name, _NAME):<{_NAME}}  {_cut(file, WIDTH - _NAME - 4)}"
-    for name, file in files.items()
-    if file
-  ]
-  return ["\n".join(["Files", *lines])] if lines else []
+  return tables("Wall time", [""], rows, 14)
 
 
 def _temperatures(
@@ -146,56 +141,6 @@ def _temperatures(
   return {name: runs for name, runs in found.items() if runs}
 
 
-def _tables(
-  title: str,
-  heads: Sequence[str],
-  rows: Mapping[str, Sequence[str]],
-  width: int,
-) -> list[str]:
-  """A table, or several where the columns do not fit beside each other."""
-  fit = (WIDTH - _NAME - 2) // width
-  return [
-    "\n".join(
-      [
-        title if not start else f"{title}, continued",
-        *_lines(["", *heads[start : start + fit]], width),
-        *(
-          line
-          for name, cells in rows.items()
-          for line in _lines([name, *cells[start : start + fit]], width)
-        ),
-      ]
-    )
-    for start in range(0, len(heads), fit)
-    if rows
-  ]
-
-
-def _lines(cells: Sequence[str], width: int) -> list[str]:
-  """The row in one line; none if it is empty."""
-  body = "".join(f"{_cut(cell, width - 1):>{width}}" for cell in cells[1:])
-  line = f"  {_cut(cells[0], _NAME):<{_NAME}}{body}".rstrip()
-  return [line] if line else []
-
-
-def _interval(run: Mapping | None) -> str:
-  if not run or run.get("accuracy") is None:
-    return "-"
-  if run.get("low") is None or run.get("high") is None:
-    return _percent(run["accuracy"])
-  low, high = _percent(run["low"]), _percent(run["high"])
-  text = f"{_percent(run['accuracy'])} [{low}, {high}]"
-  return text.replace("100.0", "100")  # three of them fill the column
-
-
-def _percent(share: Number | None) -> str:
-  return "-" if share is None else f"{100 * share:.1f}"
-
-
-def _number(value: Number | None, form: str) -> str:
-  return "-" if value is None else form.format(value)
-
-
 def _seconds(value: Number) -> str:
   if value < 60:
     return f"{value:.1f} s"
@@ -204,11 +149,6 @@ def _seconds(value: Number) -> str:
   if hours:
     return f"{hours} h {minutes:02d} min"
   return f"{minutes} min {seconds:02d} s"
-
-
-def _cut(text: str, width: int) -> str:
-  """The text, its front cut off where it is too long: ends differ more."""
-  return text if len(text) <= width else f"...{text[3 - width :]}"
 
 
 def _hottest(temperature: str) -> float:

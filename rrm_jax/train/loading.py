@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from rrm_jax import config, pretrained, weights, workdir
 from rrm_jax.batches import Params
@@ -11,10 +11,11 @@ from rrm_jax.data import builder, public_sets
 from rrm_jax.data.pipeline import Source
 from rrm_jax.model import hf_config
 from rrm_jax.prompts import prompt
-from rrm_jax.records import Comparison
+from rrm_jax.records import Candidates, Comparison
 from rrm_jax.rl import train_state
 from rrm_jax.sharding import Layout, key
 from rrm_jax.text.tokenizer import Tokenizer
+from rrm_jax.tournament import contests
 
 
 class Splits(NamedTuple):
@@ -66,12 +67,47 @@ def fitting(
   lengths = [
     len(prompt(c, False, tokenizer, template).tokens) for c in comparisons
   ]
+  return _within(comparisons, lengths, limit)
+
+
+def fitting_groups(
+  groups: Sequence[Candidates],
+  tokenizer: Tokenizer,
+  template: config.Template,
+  limit: int,
+) -> list[Candidates]:
+  """Those of which any two candidates make a prompt that fits.
+
+  Raises:
+    ValueError: no group is short enough.
+  """
+
+  def length(group: Candidates, first: int, second: int) -> int:
+    pair = contests.comparison(group, (first, second))
+    return len(prompt(pair, False, tokenizer, template).tokens)
+
+  def longest(group: Candidates) -> int:
+    places = range(len(group.responses))
+    alone = [length(group, 0, place) for place in places]
+    *_, second, first = sorted(places, key=lambda place: alone[place])
+    return length(group, first, second)
+
+  return _within(groups, list(map(longest, groups)), limit)
+
+
+_Item = TypeVar("_Item", Comparison, Candidates)
+
+
+def _within(
+  items: Sequence[_Item], lengths: Sequence[int], limit: int
+) -> list[_Item]:
+  """The items of at most `limit` tokens."""
   long = [
-    f"{c.uid} ({n} tokens, {c.source})"
-    for c, n in zip(comparisons, lengths, strict=True)
+    f"{item.uid} ({n} tokens, {item.source})"
+    for item, n in zip(items, lengths, strict=True)
     if n > limit
   ]
-  if len(long) == len(comparisons):
+  if len(long) == len(items):
     raise ValueError(
       f"all {len(long)} prompts are longer than {limit} tokens, the shortest "
       f"has {min(lengths)}; raise the limit"
@@ -79,10 +115,10 @@ def fitting(
   if long:
     more = f" and {len(long) - 10} more" if len(long) > 10 else ""
     logging.warning(
-      "%d of %d comparisons left out, their prompts are longer than %d tokens: "
-      "%s%s", len(long), len(comparisons), limit, ", ".join(long[:10]), more
+      "%d of %d left out, their prompts are longer than %d tokens: %s%s",
+      len(long), len(items), limit, ", ".join(long[:10]), more,
     )  # fmt: skip
-  return [c for c, n in zip(comparisons, lengths, strict=True) if n <= limit]
+  return [item for item, n in zip(items, lengths, strict=True) if n <= limit]
 
 
 def initial_params(job: config.Job, seed: int, layout: Layout) -> Params:

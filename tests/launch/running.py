@@ -146,3 +146,25 @@ def steady(lines):
     }
     for row in lines
   }
+
+
+def cached(folder):
+  """The keys of all judgements in a cache, one for each time it was made."""
+  lines = [
+    line
+    for path in folder.glob("*.jsonl")
+    for line in path.read_bytes().split(b"\n")[:-1]
+  ]
+  rows = [json.loads(line) for line in lines]
+  return [row["key"] for row in rows if "key" in row]
+
+
+def kill_after(process, folder, least):
+  """Kills a run once so many judgements are on disk."""
+  begun = time.monotonic()
+  while len(cached(folder)) < least:
+    assert process.poll() is None, process.communicate()
+    assert time.monotonic() - begun < LONG
+    time.sleep(0.01)
+  process.kill()
+  process.communicate()

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -130,28 +129,6 @@ def _start(model, data, output, *more):
   )  # fmt: skip
 
 
-def _cached(folder):
-  """The keys of all judgements in a cache, one for each time it was made."""
-  lines = [
-    line
-    for path in folder.glob("*.jsonl")
-    for line in path.read_bytes().split(b"\n")[:-1]
-  ]
-  rows = [json.loads(line) for line in lines]
-  return [row["key"] for row in rows if "key" in row]
-
-
-def _killed(process, folder, least):
-  """Kills a run once so many judgements are on disk."""
-  begun = time.monotonic()
-  while len(_cached(folder)) < least:
-    assert process.poll() is None, process.communicate()
-    assert time.monotonic() - begun < running.LONG
-    time.sleep(0.01)
-  process.kill()
-  process.communicate()
-
-
 def test_killed_and_run_again_is_the_same_and_repeats_nothing(
   whole, file, tmp_path
 ):
@@ -160,13 +137,15 @@ def test_killed_and_run_again_is_the_same_and_repeats_nothing(
   assert code == 0, errors
   output = tmp_path / "killed"
   for least in (1, 60):
-    _killed(_start(workdir, file, output, *SLOW), output / "cache", least)
-  before = len(_cached(output / "cache"))
+    running.kill_after(
+      _start(workdir, file, output, *SLOW), output / "cache", least
+    )
+  before = len(running.cached(output / "cache"))
   assert 60 <= before < 180
   code, _, errors = _evaluate(workdir, file, output, *SLOW)
   assert code == 0, errors
   assert f"{before} judgements of this judge" in errors
-  keys = _cached(output / "cache")
+  keys = running.cached(output / "cache")
   assert len(keys) == len(set(keys)) == 180
   reports = [
     json.loads((folder / "report.json").read_text())
@@ -193,7 +172,7 @@ def test_a_shared_cache_holds_several_judges(whole, file, tmp_path):
     assert code == 0, errors
     assert f"{own} judgements of this judge" in errors
     assert ("20 of one with other weights" in errors) == (weights == "rl")
-    assert len(_cached(tmp_path / "cache")) == total
+    assert len(running.cached(tmp_path / "cache")) == total
 
 
 def test_a_judge_that_never_decides(whole, file, tmp_path):

@@ -1,5 +1,6 @@
 """What a job trains on, and where its weights come from."""
 
+import itertools
 import json
 import logging
 
@@ -9,6 +10,8 @@ import pytest
 
 from rrm_jax import config, weights, workdir
 from rrm_jax.data import arithmetic
+from rrm_jax.records import Candidates, Comparison, Message
+from rrm_jax.text import closed_vocabulary, templates
 from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.train import loading
 from tests import small_job
@@ -31,7 +34,7 @@ def test_long_prompts_are_named_and_counted(comparisons, caplog):
       comparisons, tokenizers.arithmetic(), TEMPLATE, limit=8
     )
   assert kept == comparisons[:6]
-  assert "2 of 8 comparisons left out" in caplog.text
+  assert "2 of 8 left out" in caplog.text
   assert comparisons[6].uid in caplog.text and "12 tokens" in caplog.text
 
 
@@ -94,3 +97,44 @@ def test_weights_that_are_not_there(tmp_path):
       weights.saved_params(job.cfg, tmp_path, "warm_start", job.layout)
     with pytest.raises(ValueError, match="no stage 'r1'"):
       weights.saved_params(job.cfg, tmp_path, "r1", job.layout)
+
+
+def test_long_groups_are_named_and_counted(caplog):
+  words = (
+    "one two",
+    "one",
+    "one two three four",
+    "a b c d e f g h i j k l m n",
+  )
+  groups = [
+    Candidates(f"g{n}", (Message("user", "Which?"),), words[:n])
+    for n in (2, 3, 4)
+  ]
+  pieces = [*map(chr, range(32, 127)), "\n", "<|end|>"]
+  backend = closed_vocabulary.backend(pieces, {"<|end|>"})
+  chat = "{{ messages[-1].content }}"
+  tokenizer = tokenizers.Tokenizer(backend, chat, (96,), 96)
+  template = config.Template()
+
+  def length(group):
+    pairs = itertools.combinations(group.responses, 2)
+    return max(
+      len(
+        templates.prompt(
+          tokenizer, template, Comparison("c", group.conversation, pair)
+        )
+      )
+      for pair in pairs
+    )
+
+  limit = length(groups[1])
+  assert length(groups[0]) < limit < length(groups[2])
+  with caplog.at_level(logging.WARNING):
+    kept = loading.fitting_groups(groups, tokenizer, template, limit)
+  assert kept == groups[:2]
+  assert f"1 of 3 left out, their prompts are longer than {limit}" in (
+    caplog.text
+  )
+  assert f"g4 ({length(groups[2])} tokens" in caplog.text
+  with pytest.raises(ValueError, match=f"the shortest has {length(groups[0])}"):
+    loading.fitting_groups(groups, tokenizer, template, 7)

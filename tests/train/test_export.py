@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from rrm_jax import config, voting, weights, workdir
-from rrm_jax.judge import Judge
+from rrm_jax import judge as judges
 from rrm_jax.model import hf, hf_config
-from rrm_jax.sampling.engine import prepared
 from rrm_jax.text import templates
 from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.train import export, importing
@@ -19,6 +18,7 @@ from tests import hf_folders, small_job, tiny
 from tests.text import sentence_models
 
 TEMPLATE = config.Template(name="arithmetic")
+ONE = config.Mesh(data=8, fsdp=1)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,23 @@ def test_all_files_are_there(exported):
   assert "# small" in card and "No report" in card
 
 
+def test_a_judge_is_known_again_wherever_it_lies(trained, exported, tmp_path):
+  """The same identity, so the same judgements in a cache; others differ."""
+  cfg = config.Judge(compute_dtype="float32")
+  here = judges.load(trained, cfg).identity
+  assert judges.load(str(exported), cfg).identity == here
+  importing.import_folder(exported, tmp_path / "imported")
+  assert (
+    judges.load(tmp_path / "imported", cfg).identity["weights"]
+    == (here["weights"])
+  )
+  before = judges.load(trained, cfg, "warm_start@30").identity
+  assert workdir.differences(before, here, "") != []
+  assert before["weights"] != here["weights"]
+  rounded = judges.load(trained, config.Judge(compute_dtype="bfloat16"))
+  assert rounded.identity["weights"] != here["weights"]
+
+
 def test_transformers_says_the_same(trained, exported):
   """Greedy, from text to text, each with its own tokenizer."""
   torch = pytest.importorskip("torch", reason="torch is the parity tests' peer")
@@ -71,13 +88,8 @@ def test_transformers_says_the_same(trained, exported):
   peer = transformers.AutoModelForCausalLM.from_pretrained(exported)
   reader = transformers.AutoTokenizer.from_pretrained(exported)
   assert peer.dtype == torch.float32
-  model = weights.model(trained, tiny.layout(), compute_dtype="float32")
   sampling = config.Sampling(max_new_tokens=12, temperature=0.0)
-  layout = tiny.layout()
-  judge = Judge(
-    prepared(model.params, cfg=model.cfg, layout=layout),
-    model.cfg, model.tokenizer, model.template, sampling, layout,
-  )  # fmt: skip
+  judge = judges.load(trained, config.Judge(sampling=sampling, mesh=ONE))
   values = small_job.mapping() | {"order": ["warm_start"]}
   with small_job.opened(trained.parent / "other", values) as job:
     comparisons = job.held_out(12)
@@ -93,12 +105,12 @@ def test_transformers_says_the_same(trained, exported):
       return_tensors="pt",
     )  # fmt: skip
     prompt = inputs["input_ids"][0].tolist()
-    assert prompt == templates.prompt(model.tokenizer, TEMPLATE, comparison)
+    assert prompt == templates.prompt(judge.tokenizer, TEMPLATE, comparison)
     made = peer.generate(**inputs, do_sample=False, max_new_tokens=12)
     completion = made[0, len(prompt) :].tolist()
     ours = said[comparison.uid]
     assert len(completion) == ours.completion_tokens
-    assert model.tokenizer.decode(completion) == ours.text
+    assert judge.tokenizer.decode(completion) == ours.text
     lengths.add(len(completion))
   assert lengths - {12}  # some of them stopped by themselves
 

@@ -36,7 +36,7 @@ from rrm_jax.data import candidate_sets
 from rrm_jax.judgements import rows
 from rrm_jax.judgements.cache import Cache
 from rrm_jax.judgements.streams import cached, gathered
-from rrm_jax.records import Candidates, Judging
+from rrm_jax.records import Candidates, Comparison, Judging
 from rrm_jax.tournament import contests, report, run, schedules, simulated
 from rrm_jax.train import loading
 
@@ -131,6 +131,31 @@ def _tournament(cfg: config.Tournament) -> dict:
     outcome = run.play(groups, judging, cfg.schedule, _tell)
   comparisons = contests.comparisons(groups, outcome.matches)
   known = {comparison.uid: comparison for comparison in comparisons}
+  judged = None  # where nobody has anyone to meet
+  if outcome.judgements:
+    judged = accuracy.summary(outcome.judgements, known)
+  path = output / "report.json"
+  made = {
+    "name": _CANDIDATES.value,
+    "model": _MODEL.value or _JUDGE.value,
+    "weights": _WEIGHTS.value,
+    "simulated": bool(_JUDGE.value),
+    "config": config.to_mapping(cfg),
+    "left_out": len(everything) - len(groups),
+    **report.figures(
+      groups, outcome, cfg.rating, judge=judged, extract=_extract(),
+      resamples=cfg.resamples, seed=cfg.seed,
+    ),
+    "files": {**_written(output, outcome, known), "report": str(path)},
+  }  # fmt: skip
+  workdir.write_whole(path, json.dumps(made, indent=2) + "\n")
+  return made
+
+
+def _written(
+  output: Path, outcome: run.Outcome, known: Mapping[str, Comparison]
+) -> dict[str, str]:
+  """Writes what was played and what was said; returns the files by name."""
   lines = {
     "matches": map(report.match_row, outcome.matches),
     "judgements": (
@@ -141,29 +166,7 @@ def _tournament(cfg: config.Tournament) -> dict:
   for name, some in lines.items():
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in some)
     workdir.write_whole(paths[name], text)
-  paths["report"] = output / "report.json"
-  made = {
-    "name": _CANDIDATES.value,
-    "model": _MODEL.value or _JUDGE.value,
-    "simulated": bool(_JUDGE.value),
-    "config": config.to_mapping(cfg),
-    "left_out": len(everything) - len(groups),
-    **report.figures(
-      groups, outcome, cfg.rating,
-      judge=_judged(outcome, known), extract=_extract(),
-      resamples=cfg.resamples, seed=cfg.seed,
-    ),
-    "files": {name: str(path) for name, path in paths.items()},
-  }  # fmt: skip
-  workdir.write_whole(paths["report"], json.dumps(made, indent=2) + "\n")
-  return made
-
-
-def _judged(outcome: run.Outcome, known: Mapping) -> dict | None:
-  """What the judgements say of the judge; None where nobody had to meet."""
-  if not outcome.judgements:
-    return None
-  return accuracy.summary(outcome.judgements, known)
+  return {name: str(path) for name, path in paths.items()}
 
 
 def _extract() -> Callable[[str], str | None] | None:

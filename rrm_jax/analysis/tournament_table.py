@@ -13,6 +13,7 @@ from rrm_jax.analysis.tables import (
 )
 
 _MOST_ROWS = 16
+_MOST_POINTS = 8
 _WAYS = ("random", "majority", "chosen", "oracle")
 
 
@@ -21,7 +22,7 @@ def readable(report: Mapping) -> str:
 
   Args:
     report: As `tournament.report.figures` gives it; with `name`, `model`,
-      whether that is `simulated`, and `files`.
+      its `weights`, whether it is `simulated`, and `files`.
 
   Returns:
     Lines of ASCII, no trailing newline. Accuracies are percentages, with 95%
@@ -41,10 +42,11 @@ def readable(report: Mapping) -> str:
 def _head(report: Mapping) -> str:
   schedule = report["schedule"]
   per = f"{report['judgements_per_prompt']:.1f}"
+  who = f"{report['model']} {report['weights']}".strip()
   lines = [
     f"{cut(str(report['name']), WIDTH - 30)}, {schedule['strategy']}, "
     f"seed {schedule['seed']}",
-    f"  judge: {cut(str(report['model']), WIDTH - 12)}",
+    f"  judge: {cut(who, WIDTH - 12)}",
     f"  {report['prompts']} prompts, {report['candidates']} candidates, "
     f"{report['judgements']} judgements ({per} a prompt), "
     f"{report['rounds']} rounds",
@@ -61,6 +63,8 @@ def _best_of(found: Mapping) -> list[str]:
 
 
 def _curve(points: list) -> list[str]:
+  step = -(-len(points) // _MOST_POINTS)
+  points = points[::-1][:: max(1, step)][::-1]  # the last one is the whole
   heads = [number(point["judgements"], "{:.3g}") for point in points]
   rows = {"accuracy": [percent(point["accuracy"]) for point in points]}
   return tables("Accuracy by judgements a prompt, %", heads, rows, 7)

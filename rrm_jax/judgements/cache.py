@@ -12,6 +12,7 @@ import logging
 import os
 import time
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from io import FileIO
 from pathlib import Path
@@ -55,7 +56,7 @@ class Cache:
     self.faults: list[str] = []
     self._places: dict[str, _Place] = {}
     self._judges: dict[str, Mapping[str, Any]] = {}
-    self._counts: dict[str, int] = {}
+    self._counts: Counter[str] = Counter()
     self._read: dict[Path, tuple[int, int]] = {}  # bytes and lines
     self._file: FileIO | None = None
     self._told: set[str] = set()  # judges that our file describes
@@ -144,16 +145,13 @@ class Cache:
   def told(self, identity: Mapping[str, Any]) -> str:
     """A line for people: what the cache holds of a judge and of others."""
     judge = rows.digest(identity)
-    own = self._counts.get(judge, 0)
-    others = [
-      f"{count} of one with {_difference(self._judges.get(name), identity)}"
-      for name, count in self._counts.items()
-      if name != judge
-    ]
-    line = f"{self.folder}: {own} judgements of this judge"
-    if others:
-      line += f"; not used are {', '.join(others)}"
-    return line
+    others: Counter[str] = Counter()
+    for name, count in self._counts.items():
+      if name != judge:
+        others[_difference(self._judges.get(name), identity)] += count
+    line = f"{self.folder}: {self._counts[judge]} judgements of this judge"
+    shown = [f"{count} with {what}" for what, count in others.items()]
+    return f"{line}; not used are {'; '.join(shown)}" if shown else line
 
   def _open(self) -> FileIO:
     """A file of our own, later in order than those that are there."""
@@ -188,7 +186,7 @@ class Cache:
       return
     rows.from_row(row)  # or a later `get` would fail
     if self._places.setdefault(row["key"], place) is place:
-      self._counts[judge] = self._counts.get(judge, 0) + 1
+      self._counts[judge] += 1
 
   def _tell_unfinished(self) -> None:
     for path, (end, number) in self._read.items():
@@ -222,7 +220,7 @@ def _difference(
 ) -> str:
   """In which fields another judge differs."""
   if there is None:
-    return "a lost description"
+    return "nothing said of their judge"
   plain = json.loads(json.dumps(here))
   fields = workdir.differences(there, plain, "")
   return "other " + ", ".join(

@@ -7,6 +7,7 @@ ACCURACY = {"accuracy": 0.5, "low": 0.25, "high": 0.75}
 REPORT = {
   "name": "candidates.jsonl",
   "model": "runs/mini",
+  "weights": "rl@15",
   "simulated": False,
   "prompts": 12,
   "candidates": 48,
@@ -40,7 +41,7 @@ REPORT = {
 
 GOLDEN = """\
 candidates.jsonl, knockout, seed 7
-  judge: runs/mini
+  judge: runs/mini rl@15
   12 prompts, 48 candidates, 36 judgements (3.0 a prompt), 2 rounds
 
 Best of N on 12 prompts, accuracy in %
@@ -74,6 +75,14 @@ Files
   report            out/report.json"""
   )
   assert all(len(line) <= WIDTH for line in text.splitlines())
+
+
+def test_a_long_curve_keeps_its_end():
+  point = REPORT["best_of"]["curve"][0]
+  curve = [{**point, "judgements": n} for n in range(17)]
+  text = readable(REPORT | {"best_of": REPORT["best_of"] | {"curve": curve}})
+  (line,) = [row for row in text.splitlines() if row.endswith(" 13     16")]
+  assert line.split() == ["1", "4", "7", "10", "13", "16"]
 
 
 def test_what_was_not_measured_is_left_out():

@@ -157,9 +157,9 @@ def test_judgements_of_others_are_told_and_not_found(tmp_path):
     told = cache.told(IDENTITY)
     assert cache.get(rows.key(JUDGE, question(3))) is None
   assert "2 judgements of this judge" in told
-  assert "4 of one with other weights, sampling.temperature" in told
+  assert "4 with other weights, sampling.temperature" in told
   assert "of this judge" in cache.told(OTHER)
-  assert "2 of one with other weights" in cache.told(OTHER)
+  assert "2 with other weights" in cache.told(OTHER)
   with Cache(tmp_path) as again:
     assert again.told(IDENTITY) == told
   alone = Cache(tmp_path / "empty").told(IDENTITY)

@@ -171,7 +171,7 @@ def test_a_shared_cache_holds_several_judges(whole, file, tmp_path):
     )
     assert code == 0, errors
     assert f"{own} judgements of this judge" in errors
-    assert ("20 of one with other weights" in errors) == (weights == "rl")
+    assert ("20 with other weights" in errors) == (weights == "rl")
     assert len(running.cached(tmp_path / "cache")) == total
 
 

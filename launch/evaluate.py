@@ -8,9 +8,8 @@
 and `rejected`, or `response_1`, `response_2` and `label`; optional `id` and
 `subset`. Writes DIR/judgements.jsonl as it goes, then DIR/report.json.
 
-The same command continues a run that was killed: no judgement is made twice,
-neither by this run nor by others with the same --cache, at the same time or
-later.
+The same command continues a run that was killed: what is in OUTPUT/cache, or in
+--cache, which several runs may share, is not judged again.
 """
 
 import json

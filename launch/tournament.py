@@ -13,8 +13,8 @@ and `candidates`, optional `id`, `subset` and `correct`. --strategy is knockout,
 round_robin, random, swiss or active. Writes DIR/report.json, DIR/matches.jsonl
 and DIR/judgements.jsonl.
 
-The same command continues a run that was killed: no judgement is made twice,
-neither by this run nor by others with the same --cache.
+The same command continues a run that was killed: what is in OUTPUT/cache, or in
+--cache, which several runs may share, is not judged again.
 """
 
 import contextlib
@@ -78,11 +78,11 @@ def _config() -> config.Tournament:
   return config.from_mapping(config.Tournament, mapping)
 
 
-def _simulated(spec: str, seed: int) -> Judging:
+def _simulated(spec: str, groups: Sequence[Candidates], seed: int) -> Judging:
   """The judge that a flag describes.
 
   Raises:
-    ValueError: it describes none.
+    ValueError: it describes none, or has nothing to go by.
   """
   kind, _, share = spec.partition(":")
   try:
@@ -93,6 +93,12 @@ def _simulated(spec: str, seed: int) -> Judging:
     raise ValueError(
       f"--judge={spec} must be simulated:E with a share E of errors in [0, 1]"
     )
+  for group in groups:
+    if group.correct is None:
+      raise ValueError(
+        f"--judge={spec} goes by `correct`, which {group.uid!r} "
+        f"({group.source}) lacks; add it, or take a --model"
+      )
   return simulated.flat(error, seed)
 
 
@@ -102,7 +108,7 @@ def _opened(
 ) -> Iterator[tuple[Sequence[Candidates], Judging]]:
   """Who judges, and the prompts that it can read."""
   if _JUDGE.value:
-    yield everything, _simulated(_JUDGE.value, cfg.seed)
+    yield everything, _simulated(_JUDGE.value, everything, cfg.seed)
     return
   judge = judges.load(_MODEL.value, cfg, _WEIGHTS.value)
   groups = loading.fitting_groups(

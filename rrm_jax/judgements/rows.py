@@ -89,9 +89,7 @@ def from_row(row: Mapping[str, Any]) -> Judgement:
     uid=row["id"],
     sample_id=row["sample"],
     swapped=row["swapped"],
-    verdict=Verdict(
-      row["winner"], None if invalid is None else Invalid(invalid)
-    ),
+    verdict=Verdict(row["winner"], invalid),
     text=row["text"],
     prompt_tokens=row["prompt_tokens"],
     thinking_tokens=row["thinking_tokens"],

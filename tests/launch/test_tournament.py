@@ -178,6 +178,14 @@ def test_mistakes_are_one_line(file, tmp_path, flags, message):
   assert len(errors.splitlines()) == 1
 
 
+def test_a_simulated_judge_must_know_what_is_correct(file, tmp_path):
+  with file.open("a") as more:
+    more.write('{"id": "x", "query": "+1 . . .", "candidates": ["1", "2"]}\n')
+  code, _, errors = _play(file, tmp_path / "out", "--judge=simulated:0.1")
+  assert code == 1
+  assert f"`correct`, which 'x' ({file}:13) lacks" in errors
+
+
 def test_rows_that_make_no_sense_are_named(file, tmp_path):
   with file.open("a") as more:
     more.write('{"query": "+1 . . .", "candidates": []}\n')

@@ -1,0 +1,1 @@
+"""Published benchmarks: the protocol and the scoring rule of each."""

@@ -1,0 +1,36 @@
+"""The plainest rule: the share of comparisons that were judged right."""
+
+from collections.abc import Callable, Sequence
+
+from rrm_jax.benchmarks.outcomes import Value
+from rrm_jax.benchmarks.score import Score, by_subset, stratum
+
+
+def pooled(
+  values: Sequence[Value], cluster: Callable[[str], str] = str
+) -> Score:
+  """The mean over all comparisons; sections are the subsets.
+
+  Args:
+    values: One for each comparison.
+    cluster: What comparisons that share a query have in common in their uid.
+  """
+  whole = stratum("all", 1.0, values, [cluster(v.uid) for v in values])
+  sections = {
+    name: sum(v.points for v in part) / len(part)
+    for name, part in by_subset(values).items()
+  }
+  return Score(whole.mean, sections, (whole,))
+
+
+def averaged(
+  values: Sequence[Value], cluster: Callable[[str], str] = str
+) -> Score:
+  """The mean over subsets of each subset's mean; the subsets are sections."""
+  parts = by_subset(values)
+  strata = tuple(
+    stratum(name, 1 / len(parts), part, [cluster(v.uid) for v in part])
+    for name, part in parts.items()
+  )
+  sections = {one.name: one.mean for one in strata}
+  return Score(sum(sections.values()) / len(parts), sections, strata)

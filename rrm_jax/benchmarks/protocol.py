@@ -1,0 +1,235 @@
+"""Every benchmark's protocol in one table, and a run scored by it.
+
+A report has the published rule as its harness applies it, under each way to
+count a missing verdict, and beside it the honest one: both orders of every
+comparison, with an interval.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from rrm_jax.benchmarks import (
+  gsm8k,
+  humanevalpack,
+  judgebench,
+  llmbar,
+  outcomes,
+  pandalm,
+  plain,
+  ppe,
+  rewardbench,
+  rewardbench2,
+  rm_bench,
+  rmb,
+)
+from rrm_jax.benchmarks.outcomes import Outcome, Value
+from rrm_jax.benchmarks.score import Score
+
+_ONE_ORDER = "one, by an unseeded coin"
+_BOTH_ORDERS = "both"
+# The two ways to count a missing verdict that papers use.
+INVALID_RULES = {
+  "RRM: a missing verdict is 0.5": outcomes.RRM_INVALID,
+  "RM-R1: a missing verdict is 0": outcomes.RM_R1_INVALID,
+}
+
+
+def _as_they_are(values: Sequence[Value]) -> list[Value]:
+  return list(values)
+
+
+def _no_details(judged: Sequence[Outcome]) -> dict:
+  del judged
+  return {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+  """How a benchmark is scored.
+
+  Attributes:
+    title: What people call it.
+    rule: The published rule, in words.
+    order: In which orders the published harness shows a pair.
+    score: From what counts to the score.
+    counted: From comparisons to what counts: themselves, or whole groups.
+    published: Comparisons' points by the published rule, where that is another
+      one than the mean over the order shown.
+    details: Further published measures.
+  """
+
+  title: str
+  rule: str
+  score: Callable[[Sequence[Value]], Score]
+  order: str = _ONE_ORDER
+  counted: Callable[[Sequence[Value]], list[Value]] = _as_they_are
+  published: Callable[[Sequence[Outcome], float], list[Value]] | None = None
+  details: Callable[[Sequence[Outcome]], dict] = _no_details
+
+
+PROTOCOLS: Mapping[str, Protocol] = {
+  "rewardbench": Protocol(
+    title="RewardBench",
+    rule="mean of 4 sections; subsets by their size, math-prm as 984",
+    score=rewardbench.score,
+  ),
+  "rewardbench2": Protocol(
+    title="RewardBench 2",
+    rule="ours for pairs: a prompt is right if all its pairs are; mean of the "
+    "subsets without Ties",
+    score=rewardbench2.score,
+    counted=outcomes.whole_groups,
+  ),
+  "pandalm": Protocol(
+    title="PandaLM test",
+    rule="accuracy over 0, 1, 2 with ties; precision, recall, F1 macro",
+    order="the data's",
+    score=plain.pooled,
+    published=pandalm.all_pairs,
+    details=pandalm.details,
+  ),
+  "ppe": Protocol(
+    title="PPE correctness",
+    rule="mean of the sets; five pairs a prompt",
+    score=ppe.score,
+  ),
+  "rm-bench": Protocol(
+    title="RM-Bench",
+    rule="mean of 4 domains, each of easy, normal and hard",
+    score=rm_bench.score,
+    counted=rm_bench.whole_prompts,
+  ),
+  "rmb": Protocol(
+    title="RMB",
+    rule="mean of pairs and best-of-N for helpfulness and harmlessness",
+    score=rmb.score,
+    counted=rmb.counted,
+  ),
+  "judgebench": Protocol(
+    title="JudgeBench",
+    rule="a pair is right if its two verdicts net to more than 0",
+    order=_BOTH_ORDERS,
+    score=plain.pooled,
+    published=judgebench.netted,
+    details=judgebench.details,
+  ),
+  "llmbar": Protocol(
+    title="LLMBar",
+    rule="mean of the five sets, each of both orders",
+    order=_BOTH_ORDERS,
+    score=llmbar.score,
+    published=outcomes.mean_points,
+    details=llmbar.details,
+  ),
+  "humanevalpack": Protocol(
+    title="HumanEvalPack",
+    rule="mean of the six languages",
+    score=humanevalpack.score,
+  ),
+  "gsm8k": Protocol(
+    title="GSM8K pairs",
+    rule="ours: the share of pairs",
+    score=gsm8k.score,
+  ),
+}
+
+
+def published(
+  protocol: Protocol, judged: Iterable[Outcome], invalid: float
+) -> Score:
+  """The score by the published rule.
+
+  Raises:
+    ValueError: there is nothing to score, or a part of the benchmark is
+      missing.
+  """
+  judged = list(judged)
+  values = (
+    outcomes.mean_points(outcomes.one_order(judged), invalid)
+    if protocol.published is None
+    else protocol.published(judged, invalid)
+  )
+  return protocol.score(protocol.counted(values))
+
+
+def both_orders(
+  protocol: Protocol, judged: Iterable[Outcome], invalid: float
+) -> Score | None:
+  """The published score of each order, averaged; None without both of them.
+
+  What counts is the mean of its two orders, each scored alone: a group that is
+  right in one order only counts one half. Comparisons without a preference are
+  left out, and those that were shown in one order only.
+
+  Raises:
+    ValueError: as `published`.
+  """
+  groups = outcomes.by_comparison(judged)
+  orders: list[dict[str, Value]] = []
+  for swapped in (False, True):
+    shown = [
+      one
+      for group in groups.values()
+      if {other.swapped for other in group} == {False, True}
+      for one in group
+      if one.swapped == swapped
+    ]
+    if not any(one.label for one in shown):
+      return None
+    values = protocol.counted(outcomes.mean_points(shown, invalid))
+    orders.append({value.uid: value for value in values})
+  first, second = orders
+  return protocol.score(
+    [
+      value._replace(points=(value.points + second[uid].points) / 2)
+      for uid, value in first.items()
+    ]
+  )
+
+
+def report(name: str, judged: Iterable[Outcome], invalid: float) -> dict:
+  """A run scored by a benchmark's protocol, ready for JSON.
+
+  Args:
+    name: Of the benchmark; what follows a slash names a part of it.
+    judged: Any number of outcomes for each comparison; several in one order
+      are averaged, or give them to `outcomes.voted` first.
+    invalid: What a missing verdict is worth in the honest score.
+
+  Returns:
+    `benchmark`, `rule`, `order`; `published`: a row for each way to count
+    missing verdicts, with `invalid_rule`, `overall`, `low`, `high`, `sections`;
+    `both_orders`: one such row, or None where not all was shown twice;
+    `details`: the benchmark's own further measures.
+
+  Raises:
+    ValueError: the name is of no benchmark, or as `published`.
+  """
+  protocol = find(name)
+  judged = list(judged)
+  honest = both_orders(protocol, judged, invalid)
+  return {
+    "benchmark": protocol.title,
+    "rule": protocol.rule,
+    "order": protocol.order,
+    "published": [
+      {"invalid_rule": rule, **published(protocol, judged, worth).as_dict()}
+      for rule, worth in INVALID_RULES.items()
+    ],
+    "both_orders": None if honest is None else honest.as_dict(),
+    "details": protocol.details(judged),
+  }
+
+
+def find(name: str) -> Protocol:
+  """A benchmark's protocol by its name, or by that of a part of it.
+
+  Raises:
+    ValueError: there is none of that name.
+  """
+  protocol = PROTOCOLS.get(name.partition("/")[0])
+  if protocol is None:
+    raise ValueError(
+      f"{name!r} is no benchmark; the names are {', '.join(PROTOCOLS)}"
+    )
+  return protocol

@@ -1,0 +1,125 @@
+"""A benchmark's score: weighted means over strata, with an interval.
+
+Every rule here that people report is a sum of weights times means: of
+RewardBench's sections, RM-Bench's domains, RMB's four parts. Written so, one
+bootstrap serves them all.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from rrm_jax.benchmarks.outcomes import Value
+
+_RESAMPLES = 2_000
+_LEVEL = 0.95
+
+
+class Interval(NamedTuple):
+  """Between which two numbers a score is, with 95 % confidence."""
+
+  low: float
+  high: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Stratum:
+  """A part of a benchmark whose mean counts with a fixed weight.
+
+  Attributes:
+    name: What a report calls it.
+    weight: Of its mean in the overall score; a benchmark's sum to 1.
+    clusters: What each group of comparisons that share a query is worth. They
+      succeed and fail together, so they are resampled together.
+    sizes: How many comparisons are in each; a mean counts comparisons.
+  """
+
+  name: str
+  weight: float
+  clusters: Float[np.ndarray, " clusters"]
+  sizes: Float[np.ndarray, " clusters"]
+
+  @property
+  def mean(self) -> float:
+    """Over comparisons, in [0, 1]."""
+    return float(np.average(self.clusters, weights=self.sizes))
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+  """A benchmark's score and what it is made of.
+
+  Attributes:
+    overall: The number that is reported, in [0, 1].
+    sections: The parts that tables print, in their order.
+    strata: What `overall` is the weighted mean of.
+  """
+
+  overall: float
+  sections: Mapping[str, float]
+  strata: tuple[Stratum, ...]
+
+  def interval(self, seed: int = 0) -> Interval:
+    """A percentile bootstrap of `overall`, resampling clusters in strata.
+
+    Source: Davison & Hinkley, Bootstrap Methods and their Application, 3.2.
+    """
+    rng = np.random.default_rng(seed)
+    totals = np.zeros(_RESAMPLES)
+    for stratum in self.strata:
+      totals += stratum.weight * _resampled_means(stratum, rng)
+    tail = (1 - _LEVEL) / 2
+    low, high = np.quantile(totals, [tail, 1 - tail])
+    return Interval(float(low), float(high))
+
+  def as_dict(self) -> dict:
+    """The numbers, rounded to four digits, ready for JSON."""
+    low, high = self.interval()
+    return {
+      "overall": round(self.overall, 4),
+      "low": round(low, 4),
+      "high": round(high, 4),
+      "sections": {name: round(v, 4) for name, v in self.sections.items()},
+    }
+
+
+def stratum(
+  name: str, weight: float, values: Sequence[Value], clusters: Iterable[str]
+) -> Stratum:
+  """A stratum of comparisons, by the clusters that they are of."""
+  groups: dict[str, list[float]] = {}
+  for value, cluster in zip(values, clusters, strict=True):
+    groups.setdefault(cluster, []).append(value.points)
+  return Stratum(
+    name,
+    weight,
+    clusters=np.array([np.mean(points) for points in groups.values()]),
+    sizes=np.array([len(points) for points in groups.values()], np.float64),
+  )
+
+
+def by_subset(values: Iterable[Value]) -> dict[str, list[Value]]:
+  """The values of each subset, in the order they came."""
+  parts: dict[str, list[Value]] = {}
+  for value in values:
+    parts.setdefault(value.subset, []).append(value)
+  return parts
+
+
+def _resampled_means(
+  stratum: Stratum, rng: np.random.Generator
+) -> Float[np.ndarray, " resamples"]:
+  """The stratum's mean in each resample of its clusters.
+
+  Few clusters differ, so how often each kind is drawn is drawn, which costs
+  resamples x kinds whatever the number of clusters.
+  """
+  kinds, counts = np.unique(
+    np.stack([stratum.clusters, stratum.sizes]), axis=1, return_counts=True
+  )
+  drawn = rng.multinomial(counts.sum(), counts / counts.sum(), _RESAMPLES)
+  means, sizes = kinds
+  return (drawn @ (means * sizes)) / (drawn @ sizes)

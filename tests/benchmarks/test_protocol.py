@@ -1,0 +1,137 @@
+"""The published rule and the honest one, for every benchmark."""
+
+import json
+
+import pytest
+
+from rrm_jax.benchmarks import judgebench, protocol, rewardbench, rmb
+from rrm_jax.benchmarks.outcomes import Outcome
+
+# Names of comparisons that each benchmark can count, with their subsets.
+PAIRS = {
+  "rewardbench": [
+    (f"{name}-{i}", name)
+    for counts in rewardbench.SECTIONS.values()
+    for name in counts
+    for i in range(2)
+  ],
+  "rewardbench2": [("m/0-1", "Math"), ("m/0-2", "Math"), ("f/0-1", "Focus")],
+  "pandalm": [("p0", ""), ("p1", "")],
+  "ppe": [("math-0/3-1", "MATH"), ("math-0/3-2", "MATH"), ("g/1-0", "GPQA")],
+  "rm-bench": [
+    (f"{domain}/{i}-{j}", domain)
+    for domain in ("chat", "math", "code", "safety-refuse")
+    for i in range(3)
+    for j in range(3)
+  ],
+  "rmb": [(f"{name}/{i}/0-{i}", name) for name in rmb.SETS for i in (1, 2)],
+  "judgebench": [("j0", "Math"), ("j1", "Coding")],
+  "llmbar": [("n", "natural"), ("a", "adversarial/manual")],
+  "humanevalpack": [("cpp-0", "cpp"), ("go-0", "go")],
+  "gsm8k": [("gsm8k-0000-0-1", ""), ("gsm8k-0000-0-2", "")],
+}
+
+
+def judged(name, given, swapped=None):
+  """Outcomes with these winners where response 1 is the better one."""
+  return [
+    Outcome(uid, 1, winner, is_swapped, subset)
+    for uid, subset in PAIRS[name]
+    for is_swapped, winner in ((False, given), (True, swapped))
+    if winner != "not shown"
+  ]
+
+
+@pytest.mark.parametrize("name", protocol.PROTOCOLS)
+def test_right_wrong_and_flipping_judges(name):
+  right = protocol.report(name, judged(name, 1, 1), 0.5)
+  wrong = protocol.report(name, judged(name, 2, 2), 0.5)
+  first = protocol.report(name, judged(name, 1, 2), 0.5)
+  assert [row["overall"] for row in right["published"]] == [1, 1]
+  assert [row["overall"] for row in wrong["published"]] == [0, 0]
+  assert right["both_orders"]["overall"] == 1
+  assert wrong["both_orders"]["overall"] == 0
+  # Always the one shown first: half of the time right.
+  assert first["both_orders"]["overall"] == 0.5
+  published = {"judgebench": 0, "llmbar": 0.5}.get(name, 1)
+  assert first["published"][0]["overall"] == published
+  assert json.loads(json.dumps(right, allow_nan=False)) == right
+
+
+@pytest.mark.parametrize("name", protocol.PROTOCOLS)
+def test_missing_verdicts(name):
+  report = protocol.report(name, judged(name, None, None), 0.5)
+  half, none = (row["overall"] for row in report["published"])
+  assert none == 0
+  whole = {"rewardbench2": 0, "rmb": 0.25, "pandalm": 0, "judgebench": 0}
+  assert half == whole.get(name, 0.5)
+
+
+@pytest.mark.parametrize("name", protocol.PROTOCOLS)
+def test_one_order_has_no_honest_score(name):
+  report = protocol.report(name, judged(name, 1, "not shown"), 0.5)
+  assert report["both_orders"] is None
+  assert report["published"][0]["overall"] == 1
+
+
+def test_the_invalid_rules_are_named():
+  rows = protocol.report("gsm8k", judged("gsm8k", 1, 1), 0.5)["published"]
+  assert [row["invalid_rule"] for row in rows] == [
+    "RRM: a missing verdict is 0.5",
+    "RM-R1: a missing verdict is 0",
+  ]
+
+
+def test_a_group_right_in_one_order_counts_half():
+  # Each order has a group that is right, and half of its pairs is not enough.
+  outcomes = [
+    Outcome("m/0-1", 1, 1, False, "Math"),
+    Outcome("m/0-2", 1, 1, False, "Math"),
+    Outcome("m/0-1", 1, 1, True, "Math"),
+    Outcome("m/0-2", 1, 2, True, "Math"),
+  ]
+  assert protocol.report("rewardbench2", outcomes, 0.5)["both_orders"][
+    "overall"
+  ] == pytest.approx(0.5)
+
+
+def test_judgebench_nets_the_verdicts():
+  outcomes = [
+    # Right and no verdict: right. Right and wrong: not. None: not.
+    Outcome("a", 1, 1, False, "Math"),
+    Outcome("a", 1, None, True, "Math"),
+    Outcome("b", 1, 1, False, "Math"),
+    Outcome("b", 1, 2, True, "Math"),
+    Outcome("c", 2, None, False, "Coding"),
+    Outcome("c", 2, None, True, "Coding"),
+  ]
+  values = judgebench.netted(outcomes, 0.5)
+  assert [value.points for value in values] == [1, 0, 0]
+  assert judgebench.details(outcomes) == {
+    "all_right": 0.0,
+    "all_wrong": 0.3333,
+  }
+
+
+@pytest.mark.parametrize(
+  ("source", "category"),
+  [
+    ("mmlu-pro-computer science", "Knowledge"),
+    ("livebench-reasoning", "Reasoning"),
+    ("livebench-math", "Math"),
+    ("livecodebench", "Coding"),
+  ],
+)
+def test_categories_of_judgebench(source, category):
+  assert judgebench.category(source) == category
+
+
+def test_an_unknown_category_is_refused():
+  with pytest.raises(ValueError, match="source='arena' must begin with"):
+    judgebench.category("arena")
+
+
+def test_parts_have_the_protocol_of_the_whole():
+  assert protocol.find("ppe/math").title == "PPE correctness"
+  with pytest.raises(ValueError, match="'rewardbanch' is no benchmark; the"):
+    protocol.find("rewardbanch")

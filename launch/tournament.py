@@ -32,7 +32,7 @@ from rrm_jax import config, workdir
 from rrm_jax import judge as judges
 from rrm_jax.analysis import accuracy
 from rrm_jax.analysis.tournament_table import readable
-from rrm_jax.data import candidate_sets
+from rrm_jax.data import candidate_sets, gsm8k
 from rrm_jax.judgements import rows
 from rrm_jax.judgements.cache import Cache
 from rrm_jax.judgements.streams import cached, gathered
@@ -176,7 +176,7 @@ def _written(
 
 
 def _extract() -> Callable[[str], str | None] | None:
-  return candidate_sets.final_number if _ANSWER.value == "number" else None
+  return gsm8k.final_number if _ANSWER.value == "number" else None
 
 
 def main(argv: Sequence[str]) -> int:

@@ -77,6 +77,7 @@ DOORS = {
   "tensorflow_datasets": ("rrm_jax/data/",),
   "grain": ("rrm_jax/data/",),
   "array_record": ("rrm_jax/data/",),
+  "pyarrow": ("rrm_jax/data/rows.py",),
   "evalica": ("rrm_jax/tournament/ratings.py",),
   "tensorboardX": ("rrm_jax/metrics.py",),
   "tensorflow": (),

@@ -11,6 +11,8 @@ there. The score is the share of all pairs; tables have its four categories.
 from collections.abc import Sequence
 
 from rrm_jax.benchmarks.outcomes import Outcome, Value, by_comparison
+from rrm_jax.benchmarks.plain import pooled
+from rrm_jax.benchmarks.score import Score
 
 # A pair's `source` begins with one of these.
 CATEGORIES = {
@@ -33,6 +35,15 @@ def category(source: str) -> str:
   raise ValueError(
     f"source={source!r} must begin with one of {', '.join(CATEGORIES)}"
   )
+
+
+def score(values: Sequence[Value]) -> Score:
+  """The share of pairs; the sections are the four categories.
+
+  Raises:
+    ValueError: a subset is of no category.
+  """
+  return pooled([v._replace(subset=category(v.subset)) for v in values])
 
 
 def netted(outcomes: Sequence[Outcome], invalid: float) -> list[Value]:

@@ -21,21 +21,6 @@ CLASSES = (0, 1, 2)
 _NO_PREFERENCE = {"Tie", "garbage"}
 
 
-def majority(annotators: Sequence[int]) -> int:
-  """What more than half of the annotators say.
-
-  Raises:
-    ValueError: there is no such label, or one is none of 0, 1 and 2.
-  """
-  for label in annotators:
-    if label not in CLASSES:
-      raise ValueError(f"annotator={label!r} must be one of {CLASSES}")
-  for label in CLASSES:
-    if 2 * list(annotators).count(label) > len(annotators):
-      return label
-  raise ValueError(f"annotators {list(annotators)} have no majority")
-
-
 def prediction(result: str | int) -> int:
   """A verdict as the published files spell it, as a class.
 

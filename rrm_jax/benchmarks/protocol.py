@@ -109,7 +109,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     title="JudgeBench",
     rule="a pair is right if its two verdicts net to more than 0",
     order=_BOTH_ORDERS,
-    score=plain.pooled,
+    score=judgebench.score,
     published=judgebench.netted,
     details=judgebench.details,
   ),

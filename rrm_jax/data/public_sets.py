@@ -1,261 +1,252 @@
-"""Public data sets which are read from plain files, by name.
+"""Public data sets, by name.
 
-They are not part of the project: RRM_SHARED names the folder which holds
-them.
+They are not part of the project. A name stands for a folder below the one that
+RRM_SHARED names; NAME=FOLDER reads the set from another. A folder holds the
+set as it was published: a copy of its Hugging Face repository, or of the
+files on GitHub.
 """
 
-import json
+import dataclasses
+import functools
+import logging
 import os
-import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
 
-from rrm_jax import stable_hash
-from rrm_jax.data import jsonl, readers
-from rrm_jax.records import Comparison
+from rrm_jax.data import (
+  gsm8k,
+  humanevalpack,
+  judgebench,
+  llmbar,
+  pandalm,
+  ppe,
+  preference_sets,
+  readers,
+  reading,
+  rewardbench,
+  rm_bench,
+  rmb,
+)
+from rrm_jax.records import Candidates, Comparison
 
 FOLDER_VARIABLE = "RRM_SHARED"
 
-# LLMBar's folders, and what their rows count towards in a report.
-_LLMBAR_SUBSETS = {
-  "Natural": "natural",
-  "Adversarial/Neighbor": "adversarial/neighbor",
-  "Adversarial/GPTInst": "adversarial/gptinst",
-  "Adversarial/GPTOut": "adversarial/gptout",
-  "Adversarial/Manual": "adversarial/manual",
+_LOG = logging.getLogger(__name__)
+_HUB = "hf download {} --repo-type dataset --local-dir"
+_GITHUB = "git clone https://github.com/{}"
+
+
+@dataclasses.dataclass(frozen=True)
+class PublicSet:
+  """Where a set is, how to fetch it, and who reads it.
+
+  Attributes:
+    folder: Below that of RRM_SHARED.
+    fetch: The command which fetches it; the folder comes after it.
+    read: Reads its comparisons from a folder.
+    groups: Reads its groups of candidates, if it has some.
+  """
+
+  folder: str
+  fetch: str
+  read: Callable[[Path], reading.Reading[Comparison]]
+  groups: Callable[[Path], reading.Reading[Candidates]] | None = None
+
+
+def _ppe(part: str, repository: str) -> PublicSet:
+  return PublicSet(
+    f"ppe/{part}",
+    _HUB.format(f"lmarena-ai/PPE-{repository}-Best-of-K"),
+    functools.partial(ppe.read, part=part),
+    functools.partial(ppe.read_groups, part=part),
+  )
+
+
+_GSM8K_FETCH = _GITHUB.format("openai/grade-school-math")
+_JUDGEBENCH_FETCH = _HUB.format("ScalerLab/JudgeBench")
+_SKYWORK_FETCH = _HUB.format("Skywork/Skywork-Reward-Preference-80K-v0.2")
+_CODE_FETCH = _HUB.format("Vezora/Code-Preference-Pairs")
+_REWARDBENCH_2 = "allenai/reward-bench-2"
+
+BENCHMARKS: Mapping[str, PublicSet] = {
+  "rewardbench": PublicSet(
+    "rewardbench", _HUB.format("allenai/reward-bench"), rewardbench.read
+  ),
+  "rewardbench2": PublicSet(
+    "rewardbench2",
+    _HUB.format(_REWARDBENCH_2),
+    rewardbench.read_pairs,
+    rewardbench.read_groups,
+  ),
+  "pandalm": PublicSet(
+    "pandalm", _GITHUB.format("WeOpenML/PandaLM"), pandalm.read
+  ),
+  "ppe/mmlu-pro": _ppe("mmlu-pro", "MMLU-Pro"),
+  "ppe/math": _ppe("math", "MATH"),
+  "ppe/gpqa": _ppe("gpqa", "GPQA"),
+  "rm-bench": PublicSet(
+    "rm-bench", _HUB.format("THU-KEG/RM-Bench"), rm_bench.read
+  ),
+  "rmb": PublicSet(
+    "rmb", _GITHUB.format("Zhou-Zoey/RMB-Reward-Model-Benchmark"), rmb.read
+  ),
+  "judgebench": PublicSet(
+    "judgebench",
+    _JUDGEBENCH_FETCH,
+    functools.partial(judgebench.read, split="gpt"),
+  ),
+  "judgebench/claude": PublicSet(
+    "judgebench",
+    _JUDGEBENCH_FETCH,
+    functools.partial(judgebench.read, split="claude"),
+  ),
+  "llmbar": PublicSet(
+    "llmbar/LLMBar", _GITHUB.format("princeton-nlp/LLMBar"), llmbar.read
+  ),
+  "humanevalpack": PublicSet(
+    "humanevalpack", _HUB.format("bigcode/humanevalpack"), humanevalpack.read
+  ),
+  "gsm8k": PublicSet("gsm8k", _GSM8K_FETCH, gsm8k.read, gsm8k.read_groups),
 }
-_GSM8K_TEST_SHARE = 0.1
-# An annotation which was never closed ends with the expression.
-_CALCULATOR = re.compile(r"<<[^<>\n]*>>|<<[^<>\s]*")
-_FINAL_ANSWER = re.compile(r"A:\s*\$?(-?[0-9.,]*[0-9])\s*\Z")
+
+TRAINING_SETS: Mapping[str, PublicSet] = {
+  "gsm8k/train": PublicSet(
+    "gsm8k", _GSM8K_FETCH, functools.partial(gsm8k.read, split="train")
+  ),
+  "gsm8k/test": PublicSet(
+    "gsm8k", _GSM8K_FETCH, functools.partial(gsm8k.read, split="test")
+  ),
+  "skywork": PublicSet("skywork", _SKYWORK_FETCH, preference_sets.skywork),
+  "skywork/rm-r1": PublicSet(
+    "skywork",
+    _SKYWORK_FETCH,
+    functools.partial(preference_sets.skywork, rm_r1=True),
+  ),
+  "code-preference": PublicSet(
+    "code-preference", _CODE_FETCH, preference_sets.code_preference
+  ),
+  "code-preference/rm-r1": PublicSet(
+    "code-preference",
+    _CODE_FETCH,
+    functools.partial(preference_sets.code_preference, rm_r1=True),
+  ),
+  "math-step-dpo": PublicSet(
+    "math-step-dpo",
+    _HUB.format("xinlai/Math-Step-DPO-10K"),
+    preference_sets.math_step_dpo,
+  ),
+  "tulu3": PublicSet(
+    "tulu3",
+    _HUB.format("allenai/llama-3.1-tulu-3-8b-preference-mixture"),
+    preference_sets.tulu3,
+  ),
+}
+
+SETS: Mapping[str, PublicSet] = {**BENCHMARKS, **TRAINING_SETS}
+# Those with groups of candidates.
+GROUPED = {name: one.groups for name, one in SETS.items() if one.groups}
+# All parts of a benchmark, judged as one.
+_WHOLES: Mapping[str, tuple[str, ...]] = {
+  "ppe": ("ppe/mmlu-pro", "ppe/math", "ppe/gpqa"),
+}
 
 
 def resolve(spec: str) -> list[Comparison]:
-  """Finds data by a name, or by the path of a JSONL file.
+  """Finds comparisons by a name, or by the path of a JSONL file.
 
-  "llmbar" is the whole of it; "gsm8k" all verified solution pairs, or with
-  "/train" or "/test" one of the two parts which share no question. A model
-  trained on pairs must be measured on "gsm8k/test".
+  "gsm8k" is all verified solution pairs; "gsm8k/train" and "gsm8k/test" are
+  two parts which share no question. A model trained on pairs must be measured
+  on "gsm8k/test".
+
+  What one should know of the data is logged.
 
   Raises:
     ValueError: the folder of a named set cannot be found, or its files or
       the JSONL file cannot be read.
   """
-  match spec:
-    case "llmbar":
-      return read_llmbar(shared_folder(spec) / "llmbar" / "LLMBar")
-    case "gsm8k" | "gsm8k/train" | "gsm8k/test":
-      file = "gsm8k/example_model_solutions.jsonl"
-      pairs = shared_folder(spec) / file
-      if spec == "gsm8k":
-        return read_gsm8k_pairs(pairs)
-      return read_gsm8k_pairs(
-        pairs, "train" if spec == "gsm8k/train" else "test"
-      )
+  found = read(spec)
+  for note, count in found.notes.items():
+    _LOG.info("%s: %d %s", spec, count, note)
+  return found.items
+
+
+def read(spec: str) -> reading.Reading[Comparison]:
+  """Like `resolve`, with what one should know of the data as counts.
+
+  Raises:
+    ValueError: as `resolve`.
+  """
+  name, _, folder = spec.partition("=")
+  if name in _WHOLES:
+    found = reading.joined(read(_part(spec, part)) for part in _WHOLES[name])
+  elif name in SETS:
+    found = _read_set(name, folder, SETS[name].read)
+  else:
+    found = reading.Reading(_read_file(spec), reading.Notes())
+  reading.count_labels(found.items, found.notes)
+  return found
+
+
+def groups(spec: str) -> reading.Reading[Candidates]:
+  """Finds a set's groups of candidates by its name.
+
+  Raises:
+    ValueError: no such set has groups, or as `resolve`.
+  """
+  name, _, folder = spec.partition("=")
+  if name not in GROUPED:
+    raise ValueError(
+      f"{name!r} has no groups of candidates; the sets which have are "
+      f"{', '.join(GROUPED)}"
+    )
+  return _read_set(name, folder, GROUPED[name])
+
+
+def _read_set(
+  name: str,
+  folder: str,
+  read_from: Callable[[Path], reading.Reading[reading.Item]],
+) -> reading.Reading[reading.Item]:
+  place = Path(folder) if folder else _shared_folder(name) / SETS[name].folder
+  try:
+    return read_from(place)
+  except ValueError as error:
+    if place.is_dir():
+      raise
+    raise ValueError(
+      f"the data set {name!r} is not there: {error}. Fetch it with\n"
+      f"  {SETS[name].fetch} {place}\n"
+      f"or say where it is with {name}=FOLDER"
+    ) from None
+
+
+def _part(spec: str, part: str) -> str:
+  """`ppe=FOLDER` has its parts in FOLDER/mmlu-pro and so on."""
+  _, equals, folder = spec.partition("=")
+  if not equals:
+    return part
+  return f"{part}={Path(folder) / part.partition('/')[2]}"
+
+
+def _read_file(spec: str) -> list[Comparison]:
   try:
     return readers.read_jsonl(spec)
   except ValueError as error:
     if Path(spec).exists():
       raise
     raise ValueError(
-      f"{error}, or one of the names llmbar, gsm8k, gsm8k/train, gsm8k/test"
+      f"{error}, or one of the names {', '.join([*SETS, *_WHOLES])}"
     ) from None
 
 
-def read_llmbar(folder: str | Path) -> list[Comparison]:
-  """Reads LLMBar (Zeng et al., arXiv 2310.07641): 419 comparisons.
-
-  Args:
-    folder: That with the folders Natural and Adversarial in it.
-
-  Returns:
-    Its five subsets, one after the other, in the order of the files.
-
-  Raises:
-    ValueError: a file is missing or has bad rows.
-  """
-  comparisons: list[Comparison] = []
-  for part, subset in _LLMBAR_SUBSETS.items():
-    path = Path(folder) / part / "dataset.json"
-    rows = _read_json_list(path)
-    problems = []
-    for place, row in enumerate(rows):
-      try:
-        comparisons.append(_llmbar_comparison(row, subset, place, path))
-      except ValueError as error:
-        problems.append(f"{path}: row {place}: {error}")
-    jsonl.raise_problems(path, problems, len(rows))
-  return comparisons
-
-
-def read_gsm8k_pairs(
-  file: str | Path, split: Literal["train", "test"] | None = None
-) -> list[Comparison]:
-  """Pairs each correct with each incorrect solution of a GSM8K question.
-
-  The file is example_model_solutions.jsonl of GSM8K (Cobbe et al., arXiv
-  2110.14168): the test questions with four models' solutions each, of which
-  731 have both kinds, 2,429 pairs in all. That a solution is correct is
-  checked again, by the number after its "A:".
-
-  The calculator annotations in the solutions, as in "2/2=<<2/2=1>>1", are
-  stripped: they were instructions to the models' calculator and repeat what
-  stands beside them, and a judge would meet them nowhere else.
-
-  Args:
-    file: The JSONL file.
-    split: A tenth of the questions, chosen by a stable hash, is for testing;
-      None gives the pairs of all.
-
-  Raises:
-    ValueError: the file cannot be read or has bad rows.
-  """
-  path = Path(file)
-  pairs: list[Comparison] = []
-  problems: list[str] = []
-  rows = read_json_lines(path)
-  for place, row in enumerate(rows):
-    try:
-      question = row["question"]
-      held_out = stable_hash.fraction("gsm8k", question) < _GSM8K_TEST_SHARE
-      if split is None or held_out == (split == "test"):
-        pairs += _gsm8k_comparisons(row, place, f"{path}:{place + 1}")
-    except (KeyError, TypeError, AttributeError) as error:
-      problems.append(f"{path}:{place + 1}: no GSM8K row: {error!r}")
-    except ValueError as error:
-      problems.append(f"{path}:{place + 1}: {error}")
-  jsonl.raise_problems(path, problems, len(rows))
-  return pairs
-
-
-def shared_folder(spec: str) -> Path:
-  """The folder which the environment names.
-
-  Raises:
-    ValueError: it names none; the message says what was looked up.
-  """
+def _shared_folder(spec: str) -> Path:
+  """The folder which the environment names."""
   folder = os.environ.get(FOLDER_VARIABLE)
   if not folder or not Path(folder).is_dir():
     state = f"{folder!r}, which is no folder" if folder else "not set"
     raise ValueError(
       f"the data set {spec!r} is looked up in the folder which the environment "
       f"variable {FOLDER_VARIABLE} names, and it is {state}; set it, or give "
-      "the path of a JSONL file"
+      f"{spec}=FOLDER, or the path of a JSONL file"
     )
   return Path(folder)
-
-
-def _read_text(path: Path) -> str:
-  try:
-    return path.read_text(encoding="utf-8")
-  except OSError as error:
-    raise ValueError(
-      f"{path} cannot be read: {error.strerror}; is the data set complete?"
-    ) from None
-  except UnicodeDecodeError as error:
-    raise ValueError(f"{path} is not UTF-8: {error}") from None
-
-
-def _read_json_list(path: Path) -> list:
-  try:
-    rows = json.loads(_read_text(path))
-  except json.JSONDecodeError as error:
-    raise ValueError(f"{path} is no valid JSON: {error}") from None
-  if not isinstance(rows, list):
-    raise ValueError(f"{path} must hold a list of rows")
-  return rows
-
-
-def read_json_lines(path: Path) -> list:
-  """The decoded rows of a file.
-
-  Raises:
-    ValueError: it cannot be read, or a line is no JSON.
-  """
-  rows = []
-  for line, text in enumerate(_read_text(path).split("\n"), start=1):
-    if text.strip():
-      try:
-        rows.append(json.loads(text))
-      except json.JSONDecodeError as error:
-        raise ValueError(
-          f"{path}:{line}: column {error.colno}: no valid JSON: {error.msg}"
-        ) from None
-  return rows
-
-
-def _llmbar_comparison(
-  row: Any, subset: str, place: int, path: Path
-) -> Comparison:
-  names = {
-    "input": "query",
-    "output_1": "response_1",
-    "output_2": "response_2",
-    "label": "label",
-  }
-  if not isinstance(row, dict) or set(names) - set(row):
-    raise ValueError(f"the row must have {', '.join(names)}")
-  return readers.comparison_from_row(
-    {
-      "id": f"llmbar-{subset.replace('/', '-')}-{place:03d}",
-      "subset": subset,
-      **{name: row[theirs] for theirs, name in names.items()},
-    },
-    default_uid="",
-    source=f"{path}: row {place}",
-  )
-
-
-def gsm8k_solutions(row: dict) -> list[tuple[str, bool]]:
-  """The models' solutions of a question, and whether each is correct.
-
-  Raises:
-    ValueError: the row says otherwise than the solution's last number.
-  """
-  answer = _final_answer(row["ground_truth"])
-  solutions = []
-  for name in row:
-    if name in ("question", "ground_truth"):
-      continue
-    text = row[name]["solution"]
-    correct = row[name]["is_correct"]
-    if correct is not (_final_answer(text) == answer):
-      raise ValueError(
-        f"{name}.is_correct={correct} does not agree with the solution, which "
-        f"ends in {_final_answer(text)}, where {answer} is right"
-      )
-    solutions.append((_CALCULATOR.sub("", text), correct))
-  return solutions
-
-
-def _gsm8k_comparisons(row: dict, place: int, source: str) -> list[Comparison]:
-  """All pairs of one question; solutions count from 0 in the row's order."""
-  solutions = list(enumerate(gsm8k_solutions(row)))
-  right = [(number, text) for number, (text, good) in solutions if good]
-  wrong = [(number, text) for number, (text, good) in solutions if not good]
-  comparisons = []
-  for first, chosen in right:
-    for second, rejected in wrong:
-      comparisons.append(
-        readers.comparison_from_row(
-          {
-            "id": f"gsm8k-{place:04d}-{first}-{second}",
-            "query": row["question"],
-            "chosen": chosen,
-            "rejected": rejected,
-          },
-          default_uid="",
-          source=source,
-        )
-      )
-  return comparisons
-
-
-def _final_answer(text: str) -> float | None:
-  found = _FINAL_ANSWER.search(text.strip().split("\n")[-1])
-  if found is None:
-    return None
-  try:
-    return float(found[1].replace(",", ""))
-  except ValueError:
-    return None

@@ -6,6 +6,7 @@ import pytest
 
 from rrm_jax.benchmarks import pandalm
 from rrm_jax.benchmarks.outcomes import Outcome
+from rrm_jax.data.pandalm import majority
 
 
 def rows(shared_data, name):
@@ -15,7 +16,7 @@ def rows(shared_data, name):
 
 def labels(shared_data):
   return {
-    place: pandalm.majority([row[f"annotator{i}"] for i in (1, 2, 3)])
+    place: majority([row[f"annotator{i}"] for i in (1, 2, 3)])
     for place, row in rows(shared_data, "testset").items()
   }
 
@@ -43,22 +44,6 @@ def test_published_measures(shared_data, judge, field, published):
   printed = json.loads(path.read_text())["published_metrics_macro"][published]
   percent = {name: round(100 * value, 2) for name, value in vars(found).items()}
   assert percent == printed
-
-
-@pytest.mark.parametrize(
-  ("annotators", "label"), [((1, 1, 2), 1), ((0, 2, 2), 2), ((0, 0, 0), 0)]
-)
-def test_majority(annotators, label):
-  assert pandalm.majority(annotators) == label
-
-
-@pytest.mark.parametrize(
-  ("annotators", "message"),
-  [((0, 1, 2), "have no majority"), ((1, 1, 3), "annotator=3 must be")],
-)
-def test_no_majority(annotators, message):
-  with pytest.raises(ValueError, match=message):
-    pandalm.majority(annotators)
 
 
 def test_an_unknown_verdict_is_refused():

@@ -25,7 +25,7 @@ PAIRS = {
     for j in range(3)
   ],
   "rmb": [(f"{name}/{i}/0-{i}", name) for name in rmb.SETS for i in (1, 2)],
-  "judgebench": [("j0", "Math"), ("j1", "Coding")],
+  "judgebench": [("j0", "livebench-math"), ("j1", "mmlu-pro-law")],
   "llmbar": [("n", "natural"), ("a", "adversarial/manual")],
   "humanevalpack": [("cpp-0", "cpp"), ("go-0", "go")],
   "gsm8k": [("gsm8k-0000-0-1", ""), ("gsm8k-0000-0-2", "")],

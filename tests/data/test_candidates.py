@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rrm_jax.data import candidate_sets, candidates
+from rrm_jax.data import candidate_sets, candidates, gsm8k
 from rrm_jax.records import Candidates, Message
 
 ROW = {"query": "Why?", "candidates": ["a", "b", "c"]}
@@ -99,13 +99,13 @@ def test_empty_candidates_can_be_allowed(file):
   ],
 )
 def test_the_final_number(text, answer):
-  assert candidate_sets.final_number(text) == answer
+  assert gsm8k.final_number(text) == answer
 
 
 def test_a_name_or_a_file(file, tmp_path, monkeypatch):
   write(file, ROW)
   assert len(candidate_sets.resolve(str(file))) == 1
-  with pytest.raises(ValueError, match=r"cannot be read.* or the name gsm8k"):
+  with pytest.raises(ValueError, match=r"cannot be read.* the names .*, gsm8k"):
     candidate_sets.resolve(str(tmp_path / "none"))
   monkeypatch.delenv("RRM_SHARED", raising=False)
   with pytest.raises(ValueError, match="RRM_SHARED names, and it is not set"):
@@ -113,9 +113,7 @@ def test_a_name_or_a_file(file, tmp_path, monkeypatch):
 
 
 def test_gsm8k_is_whole_and_right(shared_data):
-  groups = candidate_sets.read_gsm8k(
-    shared_data / "gsm8k", shared_data / "tora_gsm8k"
-  )
+  groups = gsm8k.read_groups(shared_data / "gsm8k").items
   assert len(groups) == 1319
   assert {len(group.responses) for group in groups} == {6}
   right = [
@@ -131,7 +129,7 @@ def test_gsm8k_is_whole_and_right(shared_data):
       for text, correct in zip(group.responses, group.correct, strict=True):
         # ToRA's own flags read what a program printed; 4 texts end otherwise.
         if "```" not in text:
-          assert (candidate_sets.final_number(text) == answer) == correct
+          assert (gsm8k.final_number(text) == answer) == correct
 
 
 def test_gsm8k_s_parts_must_belong_together(shared_data, tmp_path):
@@ -144,8 +142,8 @@ def test_gsm8k_s_parts_must_belong_together(shared_data, tmp_path):
     lines[0], lines[1] = lines[1], lines[0]
     (tmp_path / f"{name}.gsm8k.test.jsonl").write_text("\n".join(lines))
   with pytest.raises(ValueError, match=r"(?s)2 of 1319 .* ToRA's question is"):
-    candidate_sets.read_gsm8k(shared_data / "gsm8k", tmp_path)
+    gsm8k.read_groups(shared_data / "gsm8k", tmp_path)
   for name in ("tora-70b-v1.0", "tora-code-34b-v1.0"):
     (tmp_path / f"{name}.gsm8k.test.jsonl").write_text("{}\n")
-  with pytest.raises(ValueError, match=r"has 1 rows and .* 1319"):
-    candidate_sets.read_gsm8k(shared_data / "gsm8k", tmp_path)
+  with pytest.raises(ValueError, match=r"(?s)1319 of 1319 .*other fields.*has 1 rows"):
+    gsm8k.read_groups(shared_data / "gsm8k", tmp_path)

@@ -1,0 +1,133 @@
+"""What can be wrong with a fetched file is said by name."""
+
+import pytest
+
+from rrm_jax.data import rows
+
+from .published import write_json, write_lines, write_parquet
+
+ROWS = [{"a": 1, "b": ["x", "y"]}, {"a": 2, "b": []}]
+
+
+@pytest.mark.parametrize(
+  ("write", "name", "sources"),
+  [
+    (write_parquet, "a.parquet", ["row 0", "row 1"]),
+    (write_json, "a.json", ["row 0", "row 1"]),
+    (write_lines, "a.jsonl", ["1", "2"]),
+  ],
+)
+def test_reads_what_was_written(tmp_path, write, name, sources):
+  path = write(tmp_path / name, ROWS)
+  found = list(rows.read(path))
+  assert [values for values, _ in found] == ROWS
+  assert [source.removeprefix(f"{path}:").strip() for _, source in found] == (
+    sources
+  )
+
+
+def test_parquet_is_read_in_batches(tmp_path):
+  path = write_parquet(tmp_path / "a.parquet", [{"n": n} for n in range(3000)])
+  found = list(rows.read(path))
+  assert [values["n"] for values, _ in found] == list(range(3000))
+  assert found[2999][1].endswith("row 2999")
+
+
+def test_blank_lines_and_separators_within_texts(tmp_path):
+  path = tmp_path / "a.jsonl"
+  path.write_text('\ufeff{"a": "one\u2028line"}\r\n\n{"a": 2}', "utf-8")
+  assert [source[-2:] for _, source in rows.read(path)] == [":1", ":3"]
+
+
+@pytest.mark.parametrize(
+  ("name", "content", "message"),
+  [
+    ("a.json", b"[1", r"a.json:1: column 3: .*it ends there: was the download"),
+    ("a.json", b"[1 2]", r"a.json:1: column 4: no valid JSON: Expecting ','"),
+    ("a.json", b"{}", "holds a dict, must hold a list"),
+    ("a.json", b"[1]", "row 0 is int, must be an object"),
+    ("a.json", b'["\xff"]', "not UTF-8: its byte 3 is 0xff"),
+    ("a.json", b"[" * 100_000, "nested too deeply"),
+    ("a.jsonl", b'{}\n{"a"', r"a.jsonl:2: column 5: .*it ends there"),
+    ("a.jsonl", b"3\n", "a.jsonl:1 is int"),
+    ("a.parquet", b"PAR1 and no more", "no whole Parquet file"),
+    ("a.json", b"version https://git-lfs.github.com/spec/v1", "git lfs\npull"),
+    ("a.json", b"", "is empty; fetch it again"),
+    ("a.csv", b"a,b", r"must end in one of \.parquet, \.jsonl, \.json"),
+  ],
+)
+def test_files_that_are_not_whole(tmp_path, name, content, message):
+  path = tmp_path / name
+  path.write_bytes(content)
+  with pytest.raises(ValueError, match=message.replace("\n", " ")):
+    list(rows.read(path))
+
+
+def test_a_cut_parquet_file(tmp_path):
+  path = write_parquet(tmp_path / "a.parquet", ROWS)
+  path.write_bytes(path.read_bytes()[:-10])
+  with pytest.raises(ValueError, match=r"a\.parquet is no whole Parquet file"):
+    list(rows.read(path))
+
+
+def test_a_file_that_is_not_there(tmp_path):
+  with pytest.raises(ValueError, match="No such file or directory; is the"):
+    list(rows.read(tmp_path / "a.json"))
+
+
+@pytest.mark.parametrize(
+  "names",
+  [
+    ["train.parquet"],
+    ["train.jsonl"],
+    ["data/train-00000-of-00001.parquet"],
+    ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"],
+    ["data/train-00000-of-00001-b42a775f407cee45.parquet"],
+  ],
+)
+def test_files_of_a_split(tmp_path, names):
+  (tmp_path / "data").mkdir()
+  for name in [*names, "data/test-00000-of-00001.parquet", "README.md"]:
+    (tmp_path / name).touch()
+  found = rows.split_files(tmp_path, "train")
+  assert [str(path.relative_to(tmp_path)) for path in found] == names
+
+
+@pytest.mark.parametrize(
+  ("names", "message"),
+  [
+    ([], "has no split 'train'; the splits in it are: none"),
+    (["data/test-00000-of-00001.parquet", "raw.json"], "in it are: raw, test"),
+    (
+      [
+        "data/train-00000-of-00003.parquet",
+        "data/train-00002-of-00003.parquet",
+      ],
+      "lacks 1 of the 3 parts of split 'train', the first being number 00001",
+    ),
+    (["train.json", "train.jsonl"], "more than one copy of split 'train'"),
+    (["train.json", "data/train-00000-of-00001.parquet"], "more than one copy"),
+    (
+      ["train-00000-of-00001.parquet", "train-00000-of-00002.parquet"],
+      "more than one copy",
+    ),
+  ],
+)
+def test_splits_that_are_not_whole(tmp_path, names, message):
+  (tmp_path / "data").mkdir()
+  for name in names:
+    (tmp_path / name).touch()
+  with pytest.raises(ValueError, match=message):
+    rows.split_files(tmp_path, "train")
+
+
+def test_a_wrong_folder(tmp_path):
+  with pytest.raises(ValueError, match="none does not exist; give the folder"):
+    rows.split_files(tmp_path / "none", "train")
+  (tmp_path / "file").touch()
+  with pytest.raises(ValueError, match="file is a file; give the folder"):
+    rows.named_file(tmp_path / "file", "a.json")
+  with pytest.raises(
+    ValueError, match=r"no a\.json or b\.json; in it are: file"
+  ):
+    rows.named_file(tmp_path, "a.json", "b.json")

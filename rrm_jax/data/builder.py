@@ -1,18 +1,12 @@
 """Writes the built-in task to disk once, and reads it back by index.
 
-The files are ArrayRecord, written and read by TensorFlow Datasets without
-TensorFlow, so that any TFDS user can open them too. A set's folder is named
-after everything that shapes it: another seed or width is another folder.
+A set's folder is named after everything that shapes it: another seed or width
+is another folder.
 """
 
-import contextlib
-import functools
 import hashlib
-import io
 import json
-import shutil
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +14,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from rrm_jax import config
-from rrm_jax.data import arithmetic
+from rrm_jax.data import arithmetic, storage
 from rrm_jax.records import Comparison, Message
 
 _TEXTS = ("uid", "query", "response_1", "response_2", "subset")
 _SPLITS: tuple[arithmetic.Split, ...] = ("train", "test")
-_REMEMBERED = 65_536
-
-
-class _LocalInfo(tfds.core.DatasetInfo):
-  """What is known of a set is in its folder, and nowhere in the cloud."""
-
-  def initialize_from_bucket(self) -> None:
-    """Looks nowhere, and makes no temporary folder for what it might find."""
 
 
 class ArithmeticComparisons(tfds.core.GeneratorBasedBuilder):
@@ -51,7 +37,7 @@ class ArithmeticComparisons(tfds.core.GeneratorBasedBuilder):
 
   def _info(self) -> tfds.core.DatasetInfo:
     texts = {name: tfds.features.Text() for name in _TEXTS}
-    return _LocalInfo(
+    return storage.LocalInfo(
       builder=self,
       description=self.__doc__,
       features=tfds.features.FeaturesDict({**texts, "label": np.int64}),
@@ -83,71 +69,23 @@ class ArithmeticComparisons(tfds.core.GeneratorBasedBuilder):
       )
 
 
-class Stored:
-  """A split on disk, read one comparison at a time.
-
-  What was read is remembered, up to a bound: decoding a record takes TFDS a
-  tenth of a millisecond, which adds up over a warm start's epochs.
-  """
-
-  def __init__(self, rows: Sequence[dict]):
-    self._length = len(rows)
-    self._read = functools.lru_cache(maxsize=_REMEMBERED)(
-      lambda index: _comparison(rows[index])
-    )
-
-  def __len__(self) -> int:
-    return self._length
-
-  def __getitem__(self, index: int) -> Comparison:
-    if not 0 <= index < self._length:
-      raise IndexError(f"index {index} is not in 0..{self._length - 1}")
-    return self._read(index)
-
-
 def prepare(task: config.Data, seed: int, folder: Path) -> None:
   """Writes both splits below `folder`, unless they are there.
-
-  The set is written beside its place and moved there in one step, so that a
-  crash leaves nothing that is read later, and processes which prepare the
-  same set at once all end with a whole one.
 
   Raises:
     ValueError: the task's fields make no sense, or `folder` is a file.
   """
   _counts(task)
   arithmetic.comparison(task, seed, "train", 0)  # refuses before it writes
-  place = _place(task, seed, folder)
-  if place.is_dir():
-    return
-  staging = Path(folder) / f".incomplete-{uuid.uuid4().hex}"
-  try:
-    staging.mkdir(parents=True)
-  except (FileExistsError, NotADirectoryError):
-    raise ValueError(
-      f"{folder} is not a folder; give one to write data to"
-    ) from None
-  try:
-    tfds.disable_progress_bar()
-    # TFDS prints of a download, whatever its settings.
-    with contextlib.redirect_stdout(io.StringIO()):
-      ArithmeticComparisons(task, seed, staging).download_and_prepare(
-        download_dir=staging / "downloads",
-        download_config=tfds.download.DownloadConfig(try_download_gcs=False),
-      )
-    shutil.rmtree(staging / "downloads")
-    try:
-      staging.rename(place)
-    except OSError:
-      if not place.is_dir():  # else another process was first
-        raise
-  finally:
-    shutil.rmtree(staging, ignore_errors=True)
+  storage.write_once(
+    _place(task, seed, folder),
+    lambda staging: ArithmeticComparisons(task, seed, staging),
+  )
 
 
 def load(
   task: config.Data, seed: int, split: arithmetic.Split, folder: Path
-) -> Stored:
+) -> storage.Stored[Comparison]:
   """Opens a split which `prepare` wrote with the same arguments.
 
   Raises:
@@ -168,7 +106,7 @@ def load(
       f"{place} has {found} comparisons in split {split!r}, not {count}; "
       "delete it and prepare it again"
     )
-  return Stored(builder.as_data_source(split))
+  return storage.Stored(builder.as_data_source(split), _comparison)
 
 
 def _comparison(row: Mapping[str, Any]) -> Comparison:

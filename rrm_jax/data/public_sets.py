@@ -26,6 +26,7 @@ from rrm_jax.data import (
   rewardbench,
   rm_bench,
   rmb,
+  rows,
 )
 from rrm_jax.records import Candidates, Comparison
 
@@ -202,12 +203,34 @@ def groups(spec: str) -> reading.Reading[Candidates]:
   return _read_set(name, folder, GROUPED[name])
 
 
+def files(spec: str) -> list[Path]:
+  """The data files of a set, or the file that the spec is the path of.
+
+  Raises:
+    ValueError: the folder of a named set cannot be found.
+  """
+  name, _, folder = spec.partition("=")
+  if name in _WHOLES:
+    return [file for part in _WHOLES[name] for file in files(_part(spec, part))]
+  if name not in SETS:
+    return [Path(spec)]
+  place = _place(name, folder)
+  return sorted(
+    path for path in place.rglob("*") if path.suffix in rows.SUFFIXES
+  )
+
+
+def _place(name: str, folder: str) -> Path:
+  """The folder of a named set: the given one, or below the shared one."""
+  return Path(folder) if folder else _shared_folder(name) / SETS[name].folder
+
+
 def _read_set(
   name: str,
   folder: str,
   read_from: Callable[[Path], reading.Reading[reading.Item]],
 ) -> reading.Reading[reading.Item]:
-  place = Path(folder) if folder else _shared_folder(name) / SETS[name].folder
+  place = _place(name, folder)
   try:
     return read_from(place)
   except ValueError as error:

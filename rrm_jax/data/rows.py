@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 _LFS_POINTER = b"version https://git-lfs"
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})")
-_SUFFIXES = (".parquet", ".jsonl", ".json")
+SUFFIXES = (".parquet", ".jsonl", ".json")
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -37,7 +37,7 @@ def split_files(folder: Path, split: str) -> list[Path]:
   files = sorted(
     path
     for path in [*folder.iterdir(), *(folder / "data").glob("*")]
-    if path.suffix in _SUFFIXES
+    if path.suffix in SUFFIXES
   )
   found = [path for path in files if _split_of(path) == split]
   if not found:
@@ -84,7 +84,7 @@ def read(path: Path) -> Iterator[Placed]:
         yield _object(one, f"{path}: row {place}")
     case _:
       raise ValueError(
-        f"{path} must end in one of {', '.join(_SUFFIXES)}: the suffix says "
+        f"{path} must end in one of {', '.join(SUFFIXES)}: the suffix says "
         "how to read it"
       )
 

@@ -24,6 +24,7 @@ from rrm_jax.benchmarks import (
 )
 from rrm_jax.benchmarks.outcomes import Outcome, Value
 from rrm_jax.benchmarks.score import Score
+from rrm_jax.records import Comparison
 
 _ONE_ORDER = "one, by an unseeded coin"
 _BOTH_ORDERS = "both"
@@ -187,7 +188,9 @@ def both_orders(
   )
 
 
-def report(name: str, judged: Iterable[Outcome], invalid: float) -> dict:
+def report(
+  name: str, judged: Iterable[Outcome], invalid: float = outcomes.RRM_INVALID
+) -> dict:
   """A run scored by a benchmark's protocol, ready for JSON.
 
   Args:
@@ -219,6 +222,21 @@ def report(name: str, judged: Iterable[Outcome], invalid: float) -> dict:
     "both_orders": None if honest is None else honest.as_dict(),
     "details": protocol.details(judged),
   }
+
+
+def check(name: str, comparisons: Iterable[Comparison]) -> None:
+  """Refuses comparisons that a benchmark's rule could not score.
+
+  To be called before they are judged, which may take hours.
+
+  Raises:
+    ValueError: the name is of no benchmark, or a part of it is missing.
+  """
+  right = [
+    Outcome(one.uid, one.label or 0, one.label or 0, subset=one.subset)
+    for one in comparisons
+  ]
+  published(find(name), right, outcomes.RRM_INVALID)
 
 
 def find(name: str) -> Protocol:

@@ -184,6 +184,9 @@ def read(spec: str) -> reading.Reading[Comparison]:
     found = _read_set(name, folder, SETS[name].read)
   else:
     found = reading.Reading(_read_file(spec), reading.Notes())
+    for one in found.items:
+      reading.count_texts(one.responses, found.notes)
+  reading.count_repeats(found.items, found.notes)
   reading.count_labels(found.items, found.notes)
   return found
 

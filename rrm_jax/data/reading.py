@@ -193,6 +193,13 @@ def count_texts(responses: Sequence[str], notes: Notes) -> None:
     notes["have answers that are the same"] += 1
 
 
+def count_repeats(comparisons: Sequence[Comparison], notes: Notes) -> None:
+  """Counts comparisons of the same texts as one before, in either order."""
+  seen = {(one.conversation, frozenset(one.responses)) for one in comparisons}
+  if repeats := len(comparisons) - len(seen):
+    notes["repeat the texts of another"] = repeats
+
+
 def count_labels(comparisons: Sequence[Comparison], notes: Notes) -> None:
   """Counts what has no label, and labels that are all the same one."""
   labels = [one.label for one in comparisons if one.label is not None]

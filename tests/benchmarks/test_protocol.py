@@ -4,8 +4,17 @@ import json
 
 import pytest
 
-from rrm_jax.benchmarks import judgebench, protocol, rewardbench, rmb
-from rrm_jax.benchmarks.outcomes import Outcome
+from rrm_jax.benchmarks import (
+  gsm8k,
+  humanevalpack,
+  judgebench,
+  ppe,
+  protocol,
+  rewardbench,
+  rmb,
+)
+from rrm_jax.benchmarks.outcomes import Outcome, Value
+from rrm_jax.records import Comparison, Message
 
 # Names of comparisons that each benchmark can count, with their subsets.
 PAIRS = {
@@ -135,3 +144,67 @@ def test_parts_have_the_protocol_of_the_whole():
   assert protocol.find("ppe/math").title == "PPE correctness"
   with pytest.raises(ValueError, match="'rewardbanch' is no benchmark; the"):
     protocol.find("rewardbanch")
+
+
+def comparisons(name):
+  query = (Message("user", "q"),)
+  return [
+    Comparison(uid, query, ("a", "b"), 1, subset) for uid, subset in PAIRS[name]
+  ]
+
+
+@pytest.mark.parametrize("name", protocol.PROTOCOLS)
+def test_what_can_be_scored_passes(name):
+  protocol.check(name, comparisons(name))
+
+
+@pytest.mark.parametrize(
+  ("name", "message"),
+  [
+    ("rewardbench", "subsets hep-rust have no score"),
+    ("rm-bench", "domains safety have no prompt"),
+    ("rmb", "sets Pairwise_set/Harmlessness have no judgements"),
+  ],
+)
+def test_what_cannot_be_scored_is_refused_before_it_is_judged(name, message):
+  rows = comparisons(name)
+  rows = [one for one in rows if one.subset != rows[-1].subset]
+  with pytest.raises(ValueError, match=message):
+    protocol.check(name, rows)
+
+
+def test_the_best_of_many():
+  chosen = [
+    Value("ppe-math-000", "MATH", 1.0),
+    Value("ppe-math-001", "MATH", 0.0),
+    Value("ppe-gpqa-000", "GPQA", 1.0),
+  ]
+  assert ppe.best_of(chosen).sections == {"MATH": 0.5, "GPQA": 1.0}
+  assert ppe.best_of(chosen).overall == 0.75
+
+
+def test_languages_of_a_problem_are_one_cluster():
+  values = [
+    Value(f"humanevalpack-{language}-{n:03d}", f"hep-{language}", 1.0)
+    for language in ("go", "cpp")
+    for n in range(7)
+  ]
+  score = humanevalpack.score(values)
+  assert score.sections == {"hep-go": 1.0, "hep-cpp": 1.0}
+  assert len(score.strata[0].clusters) == 7
+
+
+def test_pairs_of_a_question_are_one_cluster():
+  uids = ("gsm8k-0001-0-1", "gsm8k-0001-2-1", "gsm8k-0010-0-1")
+  values = [Value(uid, "", 1.0) for uid in uids]
+  assert list(gsm8k.score(values).strata[0].sizes) == [2, 1]
+
+
+def test_rounds_of_a_prompt_are_one_cluster():
+  values = [
+    Value(f"ppe-math-{prompt:03d}/{number}/0-1", "MATH", float(prompt % 2))
+    for prompt in range(20)
+    for number in range(5)
+  ]
+  [part] = ppe.score(values).strata
+  assert len(part.clusters) == 20

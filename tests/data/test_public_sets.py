@@ -110,6 +110,29 @@ def test_what_one_should_know_is_logged(tmp_path, caplog):
   ]
 
 
+def test_what_one_should_know_of_a_file(tmp_path):
+  path = tmp_path / "rows.jsonl"
+  row = {"query": "q", "response_1": "a", "response_2": "a", "label": 1}
+  path.write_text((json.dumps(row) + "\n") * 10)
+  notes = public_sets.read(str(path)).notes
+  assert notes.pop("have answers that are the same") == 10
+  assert notes.pop("repeat the texts of another") == 9
+  [label] = notes
+  assert label.startswith("have the label 1, as all do")
+
+
+def test_files_of_a_set(tmp_path):
+  row = {"prompt": "q", "chosen": "a", "rejected": "b", "subset": "hep-go"}
+  path = tmp_path / "data/filtered-00000-of-00001.parquet"
+  write_parquet(path, [row])
+  (tmp_path / "README.md").touch()
+  assert public_sets.files(f"rewardbench={tmp_path}") == [path]
+  assert public_sets.files(str(path)) == [path]
+  (tmp_path / "math").mkdir()
+  write_json(tmp_path / "math" / "train.json", [])
+  assert public_sets.files(f"ppe={tmp_path}") == [tmp_path / "math/train.json"]
+
+
 def test_groups_by_name(tmp_path):
   row = {
     "id": "3",

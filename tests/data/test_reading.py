@@ -96,6 +96,20 @@ def test_labels_of_one_class_are_counted():
   assert not few
 
 
+def test_repeats_are_counted():
+  query = (Message("user", "q"),)
+  rows = [
+    Comparison("a", query, ("x", "y"), 1),
+    Comparison("b", query, ("y", "x"), 2),
+    Comparison("c", query, ("x", "z"), 1),
+  ]
+  notes = reading.Notes()
+  reading.count_repeats(rows[1:], notes)
+  assert not notes
+  reading.count_repeats(rows, notes)
+  assert notes == {"repeat the texts of another": 1}
+
+
 def test_readings_are_joined():
   one = reading.Reading(labelled([1]), reading.Notes(x=1))
   both = reading.joined([one, reading.Reading([], reading.Notes(x=1, y=1))])

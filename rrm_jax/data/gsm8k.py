@@ -40,7 +40,7 @@ def read(
   stands beside them, and a judge would meet them nowhere else.
 
   Args:
-    folder: That with the file in it.
+    folder: That with the file in it, or the repository.
     split: A tenth of the questions, chosen by a stable hash, is for testing;
       None gives the pairs of all.
 
@@ -54,7 +54,7 @@ def read(
     if split is None or held_out == (split == "test"):
       yield from _pairs(row, notes)
 
-  file = rows.named_file(folder, _FILE)
+  file = rows.named_file(folder, _FILE, f"grade_school_math/data/{_FILE}")
   return reading.gather([file], ("question", "ground_truth"), make)
 
 

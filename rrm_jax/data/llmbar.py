@@ -20,7 +20,8 @@ def read(folder: Path) -> reading.Reading[Comparison]:
   """Reads LLMBar (Zeng et al., arXiv:2310.07641): 419 comparisons.
 
   Args:
-    folder: That with the folders Natural and Adversarial in it.
+    folder: That with the folders Natural and Adversarial in it, or the
+      repository.
 
   Returns:
     Its five subsets, one after the other, in the order of the files.
@@ -29,7 +30,12 @@ def read(folder: Path) -> reading.Reading[Comparison]:
     ValueError: as `reading.gather`.
   """
   return reading.joined(
-    _read_part(rows.named_file(folder, f"{part}/dataset.json"), subset)
+    _read_part(
+      rows.named_file(
+        folder, f"{part}/dataset.json", f"Dataset/LLMBar/{part}/dataset.json"
+      ),
+      subset,
+    )
     for part, subset in _SUBSETS.items()
   )
 

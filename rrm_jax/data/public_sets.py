@@ -1,9 +1,9 @@
 """Public data sets, by name.
 
 They are not part of the project. A name stands for a folder below the one that
-RRM_SHARED names; NAME=FOLDER reads the set from another. A folder holds the
-set as it was published: a copy of its Hugging Face repository, or of the
-files on GitHub.
+RRM_SHARED names; NAME=FOLDER reads the set from another, or from a file if its
+splits are files. A folder holds the set as it was published: a copy of its
+Hugging Face repository, or of the one on GitHub.
 """
 
 import dataclasses
@@ -218,6 +218,8 @@ def files(spec: str) -> list[Path]:
   if name not in SETS:
     return [Path(spec)]
   place = _place(name, folder)
+  if place.is_file():
+    return [place]
   return sorted(
     path for path in place.rglob("*") if path.suffix in rows.SUFFIXES
   )
@@ -237,7 +239,7 @@ def _read_set(
   try:
     return read_from(place)
   except ValueError as error:
-    if place.is_dir():
+    if place.exists():
       raise
     raise ValueError(
       f"the data set {name!r} is not there: {error}. Fetch it with\n"

@@ -28,11 +28,18 @@ def split_files(folder: Path, split: str) -> list[Path]:
   """The files of a split, as Hugging Face's data sets are laid out.
 
   They are in the folder or its `data`, named SPLIT-00000-of-00002.parquet and
-  so on (perhaps with a digest), or SPLIT.parquet, .jsonl or .json.
+  so on (perhaps with a digest), or SPLIT.parquet, .jsonl or .json. A lone file
+  of another name is the split "train", as for Hugging Face.
+
+  Args:
+    folder: Of the set; or a file, which is then the split.
+    split: Its name.
 
   Raises:
     ValueError: the folder or the split is not there, or some of its parts.
   """
+  if folder.is_file():
+    return [folder]
   _require_folder(folder)
   files = sorted(
     path
@@ -40,6 +47,8 @@ def split_files(folder: Path, split: str) -> list[Path]:
     if path.suffix in SUFFIXES
   )
   found = [path for path in files if _split_of(path) == split]
+  if not found and split == "train" and len(files) == 1:
+    return files
   if not found:
     names = ", ".join(sorted({_split_of(path) for path in files})) or "none"
     raise ValueError(

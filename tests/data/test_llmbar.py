@@ -10,7 +10,9 @@ GOOD = {"input": "q", "output_1": "a", "output_2": "b", "label": 1}
 
 
 def test_a_missing_file_is_refused(tmp_path):
-  with pytest.raises(ValueError, match=r"has no Natural/dataset\.json; in it"):
+  with pytest.raises(
+    ValueError, match=r"has no Natural/dataset\.json or Datas"
+  ):
     llmbar.read(tmp_path)
 
 

@@ -124,10 +124,26 @@ def test_splits_that_are_not_whole(tmp_path, names, message):
 def test_a_wrong_folder(tmp_path):
   with pytest.raises(ValueError, match="none does not exist; give the folder"):
     rows.split_files(tmp_path / "none", "train")
-  (tmp_path / "file").touch()
-  with pytest.raises(ValueError, match="file is a file; give the folder"):
-    rows.named_file(tmp_path / "file", "a.json")
-  with pytest.raises(
-    ValueError, match=r"no a\.json or b\.json; in it are: file"
-  ):
+  with pytest.raises(ValueError, match=r"no a\.json or b\.json; in it are: no"):
     rows.named_file(tmp_path, "a.json", "b.json")
+  (tmp_path / "c.json").touch()
+  with pytest.raises(ValueError, match=r"b\.json; in it are: c\.json\. Give"):
+    rows.named_file(tmp_path, "a.json", "b.json")
+
+
+def test_a_file_may_stand_for_its_folder(tmp_path):
+  file = tmp_path / "mine.jsonl"
+  file.touch()
+  assert rows.split_files(file, "filtered") == [file]
+  with pytest.raises(
+    ValueError, match=r"mine\.jsonl is a file; give the folde"
+  ):
+    rows.named_file(file, "a.json")
+
+
+def test_a_lone_file_is_the_split_train(tmp_path):
+  file = tmp_path / "Some-Pairs.json"
+  file.touch()
+  assert rows.split_files(tmp_path, "train") == [file]
+  with pytest.raises(ValueError, match=r"no split 'test'; .*: Some-Pairs"):
+    rows.split_files(tmp_path, "test")

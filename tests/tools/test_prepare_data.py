@@ -1,0 +1,54 @@
+"""The tool that reads a data set and says what is in it."""
+
+import json
+
+import pytest
+
+from rrm_jax.data import public_sets
+from tests.data.published import write_parquet
+from tests.tools.test_binaries import call
+from tools import prepare_data
+
+ROW = {"query": "q", "response_1": "a", "response_2": "b", "subset": "s"}
+
+
+def said(spec):
+  return list(prepare_data.lines(spec, public_sets.read(spec)))
+
+
+def test_a_benchmark(shared_data, monkeypatch):
+  monkeypatch.setenv("RRM_SHARED", str(shared_data))
+  assert said("pandalm") == [
+    "pandalm: 999 comparisons",
+    "note: 54 have an empty answer",
+    "note: 105 are a tie for the annotators, so have no label",
+    "note: 6 have an answer that is a boolean, written out as a text",
+    "note: 136 repeat the texts of another",
+    "note: 105 have no label",
+    "scored by PandaLM test's rule: accuracy over 0, 1, 2 with ties; precision,"
+    " recall, F1 macro",
+  ]
+  assert "  adversarial/gptinst        92" in said("llmbar")
+
+
+def test_a_benchmark_that_is_not_whole(tmp_path):
+  row = {"prompt": "q", "chosen": "a", "rejected": "b", "subset": "hep-go"}
+  write_parquet(tmp_path / "filtered.parquet", [row])
+  with pytest.raises(ValueError, match=r"subsets alpacaeval-easy, .* no score"):
+    said(f"rewardbench={tmp_path}")
+
+
+def test_as_a_user_starts_it(tmp_path):
+  path = tmp_path / "rows.jsonl"
+  rows = [{**ROW, "label": 1}, {**ROW, "query": "p", "label": 2}]
+  path.write_text("\n".join(map(json.dumps, rows)))
+  flags = [f"--data={path}", f"--output={tmp_path / 'kept'}"]
+  code, printed, errors = call("tools.prepare_data", *flags)
+  assert (code, errors) == (0, "")
+  assert printed == f"{path}: 2 comparisons\n  s        2\n"
+  [kept] = (tmp_path / "kept").iterdir()
+  assert kept.name.startswith("rows-comparisons-")
+  path.write_text("{")
+  code, _, errors = call("tools.prepare_data", f"--data={path}")
+  assert code == 1
+  assert errors.startswith("error: 1 of 1 rows of") and ":1: column" in errors

@@ -1,0 +1,66 @@
+"""Reads a data set and says what is in it; writes it to be read by index.
+
+  python -m tools.prepare_data --data=SPEC [--output=DIR]
+
+SPEC is a name as in rewardbench, NAME=FOLDER, or a JSONL file, as for
+launch.evaluate. Without --output it only checks the files: each part and its
+size, what one should know (ties, empty answers, repeats), and whether the
+benchmark's rule can score it. With it the set is written below DIR, in the form
+of TensorFlow Datasets.
+"""
+
+import collections
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from absl import app, flags
+
+from launch import setup
+from rrm_jax.benchmarks import protocol
+from rrm_jax.data import prepared, public_sets, reading
+from rrm_jax.records import Comparison
+
+_DATA = flags.DEFINE_string(
+  "data", None, "A set's name, NAME=FOLDER, or a JSONL file.", required=True
+)
+_OUTPUT = flags.DEFINE_string("output", None, "Folder to keep sets in.")
+
+
+def lines(spec: str, found: reading.Reading[Comparison]) -> Iterator[str]:
+  """What a person should know of a set, line by line.
+
+  Raises:
+    ValueError: it is a benchmark's, and its rule could not score it.
+  """
+  yield f"{spec}: {len(found.items):,} comparisons"
+  sizes = collections.Counter(one.subset for one in found.items)
+  width = max(map(len, sizes))
+  if width:
+    yield from (f"  {name:{width}} {count:8,}" for name, count in sizes.items())
+  for note, count in found.notes.items():
+    yield f"note: {count:,} {note}"
+  name = spec.partition("=")[0]
+  if name.partition("/")[0] in protocol.PROTOCOLS:
+    protocol.check(name, found.items)
+    rule = protocol.find(name)
+    yield f"scored by {rule.title}'s rule: {rule.rule}"
+
+
+def main(argv: Sequence[str]) -> int:
+  """Returns the exit status: 0 done, 1 failed."""
+  if len(argv) > 1:
+    raise app.UsageError(f"arguments that are no flags: {argv[1:]}")
+  setup.quiet_logs()
+  try:
+    if _OUTPUT.value is not None:
+      prepared.comparisons(_DATA.value, Path(_OUTPUT.value))
+    for line in lines(_DATA.value, public_sets.read(_DATA.value)):
+      print(line)
+  except ValueError as error:
+    setup.fail(error)
+    return 1
+  return 0
+
+
+if __name__ == "__main__":
+  app.run(main, flags_parser=setup.parse_flags)

@@ -43,7 +43,7 @@ def lines(spec: str, found: reading.Reading[Comparison]) -> Iterator[str]:
   if name.partition("/")[0] in protocol.PROTOCOLS:
     protocol.check(name, found.items)
     rule = protocol.find(name)
-    yield f"scored by {rule.title}'s rule: {rule.rule}"
+    yield f"rule of {rule.title}: {rule.rule}"
 
 
 def main(argv: Sequence[str]) -> int:

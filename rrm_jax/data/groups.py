@@ -18,8 +18,8 @@ def candidates(
   """A group of a published row, of which some answers are right.
 
   Raises:
-    ValueError: there are less than two answers, or as many marks as answers
-      are not there, or the query is empty.
+    ValueError: there are less than two answers, not one mark for each, or no
+      query.
   """
   if len(responses) < 2 or len(correct) != len(responses):
     raise ValueError(

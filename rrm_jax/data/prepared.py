@@ -8,6 +8,7 @@ files are another folder.
 
 import functools
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -22,6 +23,8 @@ Item = TypeVar("Item", Comparison, Candidates)
 
 _SPLIT = "items"
 _NOT_SAID = 0
+# What is written may be kept within a set's folder, and is none of its files.
+_KEPT = re.compile(r"/(\.incomplete-|[^/]*-(comparisons|groups)-[0-9a-f]{16}/)")
 
 
 class PublicItems(tfds.core.GeneratorBasedBuilder):
@@ -124,7 +127,7 @@ def _place(spec: str, kind: str, folder: Path) -> Path:
   name = spec.partition("=")[0]
   digest = hashlib.sha256(f"{PublicItems.VERSION}/{name}".encode())
   for path in public_sets.files(spec):
-    if path.is_file():
+    if path.is_file() and not _KEPT.search(path.as_posix()):
       with path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
       digest.update(f"{path.name}/{content}".encode())

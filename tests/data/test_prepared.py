@@ -71,6 +71,15 @@ def test_other_files_are_another_set(tmp_path):
   assert len(list((tmp_path / "kept").iterdir())) == 2
 
 
+def test_sets_may_be_kept_in_the_folder_of_one(tmp_path):
+  spec = rewardbench2(tmp_path)
+  prepared.groups(spec, tmp_path)
+  first = list(prepared.comparisons(spec, tmp_path))
+  assert list(prepared.comparisons(spec, tmp_path)) == first
+  kept = [path.name for path in tmp_path.iterdir() if path.name != "data"]
+  assert len(kept) == 2
+
+
 def test_a_set_that_cannot_be_read_leaves_nothing(tmp_path):
   path = tmp_path / "rows.jsonl"
   path.write_text("{}")

@@ -2,7 +2,7 @@
 
   python -m tools.plan_tournament --candidates=8 --errors=0.05,0.2,0.4 \
     --probability=0.9 --output=DIR
-  python -m tools.plan_tournament --data=gsm8k --errors=0.05,0.2,0.4 --output=DIR
+  python -m tools.plan_tournament --data=gsm8k --errors=0.05,0.2 --output=DIR
 
 The first imagines prompts with --candidates each, --right of them right; the
 second takes real ones: the name gsm8k, or a JSONL file with `candidates` and

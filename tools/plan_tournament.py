@@ -2,14 +2,14 @@
 
   python -m tools.plan_tournament --candidates=8 --errors=0.05,0.2,0.4 \
     --probability=0.9 --output=DIR
-  python -m tools.plan_tournament --data=gsm8k --errors=0.05,0.2 --output=DIR
+  python -m tools.plan_tournament --data=gsm8k --output=DIR
 
 The first imagines prompts with --candidates each, --right of them right; the
 second takes real ones: the name gsm8k, or a JSONL file with `candidates` and
-`correct`. Simulated judges play every strategy at growing prices. Prints the
+`correct` (its majority is by each response's last number). Simulated judges play every strategy at growing prices. Prints the
 tables, and writes DIR/plan.json and DIR/plan.png.
 
-Needs no accelerator and no model. Time: a minute for 500 prompts of 8.
+Needs no accelerator and no model. Time: a minute or two for 500 prompts of 8.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from rich.table import Table
 from launch import setup
 from rrm_jax.data import candidate_sets
 from rrm_jax.records import Candidates
-from rrm_jax.tournament import planner, planner_plot
+from rrm_jax.tournament import best_of, planner, planner_plot
 from rrm_jax.train.report import write_json
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
@@ -32,7 +32,7 @@ _ERRORS = flags.DEFINE_list("errors", ["0.05", "0.2", "0.4"], "Of judges.")
 _PROBABILITY = flags.DEFINE_float("probability", 0.9, "Of being right.")
 _CANDIDATES = flags.DEFINE_integer("candidates", 8, "Of an imagined prompt.")
 _RIGHT = flags.DEFINE_integer("right", 1, "Of them, right.")
-_PROMPTS = flags.DEFINE_integer("prompts", 500, "Imagined, or at most taken.")
+_PROMPTS = flags.DEFINE_integer("prompts", 0, "At most; 0: 500, or all data.")
 _MOST = flags.DEFINE_integer("most", 0, "Judgements of a prompt; 0: 8 (N - 1).")
 _SEED = flags.DEFINE_integer("seed", 0, "Of brackets and mistakes.")
 
@@ -43,8 +43,9 @@ def main(argv: Sequence[str]) -> int:
     raise app.UsageError(f"arguments that are no flags: {argv[1:]}")
   setup.quiet_logs()
   try:
+    groups = _groups()
     rows = planner.simulate(
-      _groups(), _errors(), most=_MOST.value, seed=_SEED.value
+      groups, _errors(), most=_MOST.value, seed=_SEED.value
     )
     needed = planner.needed(rows, _PROBABILITY.value)
   except ValueError as error:
@@ -53,9 +54,16 @@ def main(argv: Sequence[str]) -> int:
   output = Path(_OUTPUT.value)
   output.mkdir(parents=True, exist_ok=True)
   planner_plot.plot(output / "plan.png", rows)
+  extract = candidate_sets.final_number if _DATA.value else None
+  without = {
+    name: round(float(values.mean()), 4)
+    for name, values in best_of.references(groups, extract).items()
+  }
   write_json(
     output / "plan.json",
     {
+      "prompts": len(groups),
+      "without_judge": without,
       "probability": _PROBABILITY.value,
       "rows": [dataclasses.asdict(row) for row in rows],
       "needed": [
@@ -65,6 +73,8 @@ def main(argv: Sequence[str]) -> int:
     },
   )
   console = Console()
+  shares = ", ".join(f"{name} {share:.3f}" for name, share in without.items())
+  print(f"{len(groups)} prompts; right without a judge: {shares}")
   console.print(_prices(rows))
   console.print(_answers(needed))
   print(f"wrote {output / 'plan.json'} and plan.png")
@@ -74,10 +84,10 @@ def main(argv: Sequence[str]) -> int:
 def _groups() -> list[Candidates]:
   if not _DATA.value:
     return planner.imagined(
-      _CANDIDATES.value, _RIGHT.value, _PROMPTS.value, _SEED.value
+      _CANDIDATES.value, _RIGHT.value, _PROMPTS.value or 500, _SEED.value
     )
   groups = candidate_sets.resolve(_DATA.value)
-  return groups[: _PROMPTS.value]
+  return groups[: _PROMPTS.value or None]
 
 
 def _errors() -> list[float]:

@@ -56,20 +56,15 @@ def figures(
     return found.as_dict()
 
   chosen = _accuracies(known, outcome, rating, None)
-  chance = np.array([_right(group, _even(group)) for group in known])
-  best = np.array([float(any(group.correct or ())) for group in known])
-  votes = None
-  if extract is not None:
-    votes = np.array(
-      [_right(group, majority(group, extract)) for group in known]
-    )
+  others = references(known, extract)
+  votes = others.get("majority")
   return {
     "prompts": len(known),
     "chosen": mean(chosen),
-    "random": mean(chance),
+    "random": mean(others["random"]),
     "majority": None if votes is None else mean(votes),
-    "oracle": mean(best),
-    "over_random": mean(chosen - chance),
+    "oracle": mean(others["oracle"]),
+    "over_random": mean(chosen - others["random"]),
     "over_majority": None if votes is None else mean(chosen - votes),
     "curve": [
       {
@@ -79,6 +74,31 @@ def figures(
       for most in _grid(known, outcome)
     ],
   }
+
+
+def references(
+  groups: Sequence[Candidates], extract: Extract | None = None
+) -> dict[str, Float[np.ndarray, " prompts"]]:
+  """How likely each prompt's choice is right without a judge.
+
+  Args:
+    groups: Prompts of which it is known what is correct.
+    extract: The final answer of a response.
+
+  Returns:
+    `random`: any candidate; `oracle`: a right one if there is one; with
+    `extract` also `majority`: one with the most frequent answer.
+  """
+  flags = [np.array(group.correct, float) for group in groups]
+  found = {
+    "random": np.array([flag.mean() for flag in flags]),
+    "oracle": np.array([flag.max() for flag in flags]),
+  }
+  if extract is not None:
+    found["majority"] = np.array(
+      [_right(group, majority(group, extract)) for group in groups]
+    )
+  return found
 
 
 def majority(group: Candidates, extract: Extract) -> Float[np.ndarray, " n"]:
@@ -119,10 +139,6 @@ def _accuracies(
 def _right(group: Candidates, shares: np.ndarray) -> float:
   assert group.correct is not None
   return float(shares @ np.array(group.correct, float))
-
-
-def _even(group: Candidates) -> np.ndarray:
-  return np.full(len(group.responses), 1 / len(group.responses))
 
 
 def _spent(groups: Sequence[Candidates], outcome: Outcome, most: int) -> float:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from configs import tournament
 from rrm_jax import config
 from rrm_jax.config import from_mapping, to_mapping
 
@@ -217,3 +218,14 @@ def test_a_batch_baseline_keeps_all_groups():
 
 def test_a_stage_may_be_left_out():
   assert from_mapping(config.Job, changed("order", ["warm"])).order == ("warm",)
+
+
+def test_the_tournament_s_file_holds_the_defaults():
+  found = from_mapping(config.Tournament, tournament.get_config().to_dict())
+  assert found == config.Tournament()
+  assert from_mapping(config.Tournament, to_mapping(found)) == found
+
+
+def test_a_choice_that_does_not_exist_names_the_nearest():
+  with pytest.raises(ValueError, match=r"one of \['red', 'blue'\]; .* red\?"):
+    from_mapping(Home, {"rooms": 1, "colour": "rot"})

@@ -8,7 +8,7 @@ from tests.tournament.groups import group
 
 @pytest.fixture(scope="module")
 def rows():
-  groups = planner.imagined(4, prompts=150)
+  groups = planner.imagined(4, prompts=80)
   return planner.simulate(groups, (0.0, 0.2), most=18)
 
 

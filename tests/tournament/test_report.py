@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from rrm_jax import config
+from rrm_jax.analysis import accuracy
 from rrm_jax.records import Verdict
-from rrm_jax.tournament import leaderboard, report, run, simulated
+from rrm_jax.tournament import contests, leaderboard, report, run, simulated
 from tests.tournament.groups import group, ordered
 
 RATING = config.Rating()
@@ -94,3 +95,21 @@ def test_intervals_know_that_a_prompt_s_games_belong_together():
   # Half the log odds of 40 coins, not of 400: 2 * 1.96 * (2 / sqrt(40)) / 2.
   width = rows[0]["high"] - rows[0]["low"]
   assert width == pytest.approx(0.62, abs=0.12)
+
+
+def test_the_judge_s_own_figures_come_from_the_analysis():
+  groups = [group(6, f"p{i}", right(2, 6)) for i in range(30)]
+  judge = simulated.invalid(simulated.biased(simulated.flat(0.1), 0.5), 0.2)
+  schedule = config.Schedule("round_robin", games=2)
+  outcome = run.play(groups, judge, schedule)
+  pairs = contests.comparisons(groups, outcome.matches)
+  assert len(pairs) == 30 * 15
+  found = accuracy.summary(outcome.judgements, pairs)
+  assert found["judgements"] == len(outcome.judgements) == 900
+  assert found["unlabelled"] == 30 * 10
+  assert found["invalid_rate"] == pytest.approx(0.2, abs=4 * 0.0134)
+  assert found["first_rate"] == pytest.approx(0.75, abs=4 * 0.0162)
+  # Half of the time slot and slot, else independent of each other or right.
+  assert 0.5 < found["flip_rate"] < 0.7
+  whole = report.figures(groups, outcome, RATING, judge=found, resamples=10)
+  assert whole["judge"] == found

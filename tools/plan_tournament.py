@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from launch import setup
-from rrm_jax.data import candidate_sets
+from rrm_jax.data import candidate_sets, gsm8k
 from rrm_jax.records import Candidates
 from rrm_jax.tournament import best_of, planner, planner_plot
 from rrm_jax.train.report import write_json
@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
   output = Path(_OUTPUT.value)
   output.mkdir(parents=True, exist_ok=True)
   planner_plot.plot(output / "plan.png", rows)
-  extract = candidate_sets.final_number if _DATA.value else None
+  extract = gsm8k.final_number if _DATA.value else None
   without = {
     name: round(float(values.mean()), 4)
     for name, values in best_of.references(groups, extract).items()

@@ -3,7 +3,13 @@
 import logging
 from pathlib import Path
 
-from rrm_jax.data import candidates, public_sets
+from rrm_jax import config
+from rrm_jax.data import (
+  arithmetic,
+  arithmetic_groups,
+  candidates,
+  public_sets,
+)
 from rrm_jax.records import Candidates
 
 _LOG = logging.getLogger(__name__)
@@ -12,13 +18,17 @@ _LOG = logging.getLogger(__name__)
 def resolve(spec: str) -> list[Candidates]:
   """Finds candidates by a name, or by the path of a JSONL file.
 
-  The names are those of `public_sets` whose set has groups. What one should
-  know of the data is logged.
+  The names are those of `public_sets` whose set has groups, and "arithmetic":
+  256 queries of the built-in task with eight digits each, one of them right.
+  What one should know of the data is logged.
 
   Raises:
     ValueError: the folder of a named set cannot be found, or its files or
       the JSONL file cannot be read.
   """
+  if spec == arithmetic.SOURCE:
+    task = config.Data(min_terms=arithmetic_groups.LEAST_TERMS)
+    return list(arithmetic_groups.groups(task, seed=0, count=256))
   if spec.partition("=")[0] in public_sets.GROUPED:
     found = public_sets.groups(spec)
     for note, count in found.notes.items():
@@ -29,5 +39,5 @@ def resolve(spec: str) -> list[Candidates]:
   except ValueError as error:
     if Path(spec).exists():
       raise
-    names = ", ".join(public_sets.GROUPED)
+    names = ", ".join([arithmetic.SOURCE, *public_sets.GROUPED])
     raise ValueError(f"{error}, or one of the names {names}") from None

@@ -13,4 +13,5 @@ cd "$repository"
 ruff check
 ruff format --check
 mypy
-python -m pytest "$@"
+# Files are dealt to processes: most of the time is compiling, on one core each.
+python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile "$@"

@@ -90,15 +90,6 @@ def test_init_from_starts_where_the_other_ended(tmp_path):
   jax.tree.map(np.testing.assert_array_equal, begun, ended)
 
 
-def test_weights_that_are_not_there(tmp_path):
-  values = small_job.mapping() | {"order": ["warm_start"], "evaluation": {}}
-  with small_job.opened(tmp_path, values) as job:
-    with pytest.raises(ValueError, match="holds no checkpoint"):
-      weights.saved_params(job.cfg, tmp_path, "warm_start", job.layout)
-    with pytest.raises(ValueError, match="no stage 'r1'"):
-      weights.saved_params(job.cfg, tmp_path, "r1", job.layout)
-
-
 def test_long_groups_are_named_and_counted(caplog):
   words = (
     "one two",

@@ -17,6 +17,8 @@ from rrm_jax.model import qwen2
 from rrm_jax.ops import filters
 from rrm_jax.sampling import budget
 from rrm_jax.sampling.budget import Script
+from rrm_jax.sampling.completions import Completion
+from rrm_jax.sampling.schedule import Request
 from rrm_jax.sampling.slots import Slots, placed
 from rrm_jax.sharding import Layout
 
@@ -177,3 +179,37 @@ def _step(
     cache=cache,
   )
   return slots, chunk
+
+
+def written(chunk: Chunk, slot: int) -> Completion:
+  """What a slot wrote in one call, of a chunk that is on the host."""
+  count = chunk.count[slot]
+  return Completion(
+    chunk.tokens[slot, :count],
+    chunk.logprobs[slot, :count],
+    chunk.forced[slot, :count],
+    stopped=bool(chunk.ended[slot]),
+  )
+
+
+def check_sane(
+  chunk: Chunk, slot: int, name: str, request: Request, before: int
+) -> None:
+  """Refuses what a slot wrote from logits that make no sense.
+
+  Args:
+    chunk: On the host.
+    slot: Which.
+    name: For the message.
+    request: What was asked for.
+    before: Tokens that it had written before.
+
+  Raises:
+    ValueError: the logits were not finite, or left nothing to draw.
+  """
+  if chunk.broken[slot]:
+    raise ValueError(
+      f"{name} (prompt {request.prompt_id}, sample {request.sample_id}): the "
+      f"logits of its token {before + int(chunk.count[slot])} are not finite, "
+      "or leave no token to draw; look at the weights, and at what is banned"
+    )

@@ -29,6 +29,7 @@ from rrm_jax.sampling.schedule import (
   Schedule,
   bucket,
   check,
+  last_slots,
   slot_count,
 )
 from rrm_jax.sampling.schedule import Request as Request
@@ -136,6 +137,9 @@ class _Session:
     self._key = key
     parts = engine.layout.batch_parts
     self._slots = slot_count(engine.limits, len(requests), parts)
+    over = engine.layout
+    one_cpu = over.platform == "cpu" and over.mesh.size == 1
+    self._last_slots = last_slots(engine.limits, self._slots, one_cpu)
     self._schedule = Schedule(requests, self._slots, parts)
     longest = max(len(r.tokens) + r.max_new_tokens for r in requests)
     self._columns = bucket(max(longest, LEAST_COLUMNS))
@@ -156,7 +160,18 @@ class _Session:
   def rounds(self) -> Iterator[Round]:
     while not self._schedule.done:
       self._refill()
+      self._draw_together()
       yield self._collect(fetch(self._decode()))
+
+  def _draw_together(self) -> None:
+    """Goes on with fewer slots once the last rows fit into them."""
+    kept = self._schedule.draw_together(self._last_slots)
+    if kept is not None:
+      index = put(np.array(kept, np.int32), self._engine.layout.replicated)
+      self._state = slots_lib.taken(
+        self._state, index, layout=self._engine.layout
+      )
+      self._last, self._slots = self._last[kept], len(kept)
 
   def _refill(self) -> None:
     """Admits requests until no slot is idle or none is waiting."""
@@ -200,6 +215,8 @@ class _Session:
     most_idle = self._slots
     if schedule.waiting:
       most_idle = min(self._slots, schedule.idle + limits.refill)
+    elif self._slots > self._last_slots:
+      most_idle = self._slots - self._last_slots
     busy = [number is not None for number in schedule.open]
     farthest = int(self._last[busy].max()) + 1
     live = min(self._columns, bucket(max(farthest, limits.least_live)))
@@ -222,16 +239,18 @@ class _Session:
     for slot, number in enumerate(self._schedule.open):
       if number is None:
         continue
-      self._check_sane(chunk, slot, number)
-      part = _part(chunk, slot)
+      request, parts = self._schedule.requests[number], self._written[number]
+      before = sum(len(part.tokens) for part in parts)
+      decode.check_sane(chunk, slot, f"request {number}", request, before)
+      part = decode.written(chunk, slot)
       written[number] = part.tokens
-      self._written[number].append(part)
+      parts.append(part)
       self._last[slot] += len(part.tokens)
       whole = self._halted(number)
       if whole is not None and not chunk.idle[slot]:
         halted.append(Admitted(slot, 0, number))
       if whole is None and chunk.idle[slot]:
-        whole = joined(self._written[number])
+        whole = joined(parts)
       if whole is not None:
         finished[number] = whole
         self._schedule.open[slot] = None
@@ -275,26 +294,3 @@ class _Session:
       self._key,
       layout=layout,
     )
-
-  def _check_sane(self, chunk: decode.Chunk, slot: int, number: int) -> None:
-    if not chunk.broken[slot]:
-      return
-    request = self._schedule.requests[number]
-    before = sum(len(part.tokens) for part in self._written[number])
-    raise ValueError(
-      f"request {number} (prompt {request.prompt_id}, sample "
-      f"{request.sample_id}): the logits of its token "
-      f"{before + int(chunk.count[slot])} are not finite, or leave no token "
-      "to draw; look at the weights, and at what is banned"
-    )
-
-
-def _part(chunk: decode.Chunk, slot: int) -> Completion:
-  """What a slot wrote in one round."""
-  count = chunk.count[slot]
-  return Completion(
-    chunk.tokens[slot, :count],
-    chunk.logprobs[slot, :count],
-    chunk.forced[slot, :count],
-    stopped=bool(chunk.ended[slot]),
-  )

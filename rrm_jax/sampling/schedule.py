@@ -67,6 +67,16 @@ def slot_count(limits: config.Engine, requests: int, parts: int) -> int:
   return -(-wanted // parts) * parts
 
 
+def last_slots(limits: config.Engine, slots: int, one_cpu: bool) -> int:
+  """With how many slots the last rows go on: half of them on one CPU.
+
+  To it an idle slot is as much work as another. Elsewhere a step is bound by
+  reading the weights, and two caches may not fit.
+  """
+  half = slots // 2
+  return half if one_cpu and half >= limits.least_slots else slots
+
+
 def check(
   number: int, request: Request, cfg: config.Model, script: int
 ) -> None:
@@ -165,3 +175,17 @@ class Schedule:
     for slot, _, number in admitted:
       self.open[slot] = number
     return admitted
+
+  def draw_together(self, slots: int) -> list[int] | None:
+    """Gives up all but so many slots, if that is all that is needed.
+
+    Returns:
+      The slots that are kept, in their new order; None if none is given up.
+    """
+    busy = [slot for slot, number in enumerate(self.open) if number is not None]
+    if self.waiting or not len(busy) <= slots < len(self.open):
+      return None
+    idle = [slot for slot, number in enumerate(self.open) if number is None]
+    kept = busy + idle[: slots - len(busy)]
+    self.open = [self.open[slot] for slot in kept]
+    return kept

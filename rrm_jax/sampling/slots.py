@@ -189,6 +189,24 @@ def admit(
   return placed(admitted, layout)
 
 
+@functools.partial(jax.jit, static_argnames=("layout",))
+def taken(slots: Slots, kept: Int32[Array, " s"], *, layout: Layout) -> Slots:
+  """Some of the slots, in this order."""
+
+  def one(x: Array) -> Array:
+    return jnp.take(x, kept, axis=0)
+
+  def rows(cache: KVCache) -> KVCache:
+    return jax.tree.map(lambda x: jnp.take(x, kept, axis=x.ndim - 4), cache)
+
+  fewer = jax.tree.map(
+    lambda x: rows(x) if isinstance(x, KVCache) else one(x),
+    slots,
+    is_leaf=lambda x: isinstance(x, KVCache),
+  )
+  return placed(fewer, layout)
+
+
 def admission(
   admitted: Sequence[Admitted], requests: Sequence[Request], slots: int
 ) -> Admission:

@@ -100,6 +100,8 @@ def test_fewer_prompts_more_samples(prompts, rollout):
     {"slots": 8, "refill": 8, "columns": 5},
     {"slots": 9, "columns": 1},
     {"slots": 8, "least_live": 2},
+    {"slots": 16, "columns": 7},
+    {"slots": 9, "least_slots": 1, "refill": 3},
   ],
   ids=str,
 )

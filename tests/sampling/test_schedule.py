@@ -79,6 +79,23 @@ def test_two_prompts_of_one_name_are_two():
   assert [found[0][0], found[1][0]] == [7, 8]
 
 
+def test_the_last_rows_are_drawn_together():
+  requests = [Request([i], i, 0, 5) for i in range(7)]
+  schedule = Schedule(requests, 6)
+  schedule.prompts()
+  schedule.admissions()
+  schedule.open[0] = schedule.open[2] = schedule.open[3] = None
+  assert schedule.draw_together(3) is None  # one is waiting
+  while schedule.waiting:
+    schedule.prompts()
+    schedule.admissions()
+  left = list(schedule.open)
+  assert schedule.draw_together(3) is None  # four are busy
+  assert schedule.draw_together(6) is None and schedule.open == left
+  assert schedule.draw_together(5) == [0, 1, 4, 5, 2]
+  assert schedule.open == [6, 1, 4, 5, None]
+
+
 @pytest.mark.parametrize(
   ("request_", "message"),
   [

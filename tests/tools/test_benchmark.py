@@ -2,6 +2,7 @@
 
 import pytest
 
+from rrm_jax import weights
 from tests import hf_folders, tiny
 from tools.benchmark import hf
 

@@ -2,11 +2,19 @@
 
   python -m launch.evaluate --model=runs/mini --data=llmbar --output=DIR \
     [--config=configs/evaluate.py] [--config.samples=5] [--weights=rl@15]
+  python -m launch.evaluate --model=runs/mini --data=all --output=DIR
 
---model is a workdir of launch.train, or a Hugging Face folder as it is.
---data is a benchmark's name or a JSONL file with `query` and either `chosen`
-and `rejected`, or `response_1`, `response_2` and `label`; optional `id` and
-`subset`. Writes DIR/judgements.jsonl as it goes, then DIR/report.json.
+--model is a workdir of launch.train, or a Hugging Face folder as it is; in its
+place --judge=simulated:E asks no model, but the labels, and errs in a share E
+of the answers. --data is a benchmark's name, NAME=FOLDER, `all` for every
+benchmark that is there, or a JSONL file with `query` and either `chosen` and
+`rejected`, or `response_1`, `response_2` and `label`; optional `id` and
+`subset`. A benchmark is scored by its published rule and, beside it, over both
+orders with an interval.
+
+Writes DIR/judgements.jsonl as it goes, then DIR/report.json, report.csv and
+accuracy.png (for `all` in DIR/NAME), and a line in a table of runs, --results.
+The exit status is 0, or 1 after an error, or 2 if `all` did not judge all.
 
 The same command continues a run that was killed: what is in OUTPUT/cache, or in
 --cache, which several runs may share, is not judged again.
@@ -21,39 +29,29 @@ import jax
 from absl import app, flags
 from ml_collections import config_flags
 
-from launch import setup
+from launch import judges, report_card, setup
 from rrm_jax import config, voting, workdir
-from rrm_jax import judge as judges
-from rrm_jax.analysis import evaluation
-from rrm_jax.analysis.summary import readable
+from rrm_jax.analysis import benchmark_table
+from rrm_jax.benchmarks import card, results
 from rrm_jax.data import public_sets
 from rrm_jax.judgements import rows
-from rrm_jax.judgements.cache import Cache
-from rrm_jax.judgements.streams import cached
 from rrm_jax.records import Comparison, Judgement
-from rrm_jax.train import loading
-from rrm_jax.train.report import write_json
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", "configs/evaluate.py", "How to judge, and its fields."
 )
-_MODEL = flags.DEFINE_string(
-  "model", None, "A workdir, or a Hugging Face folder.", required=True
-)
 _DATA = flags.DEFINE_string(
-  "data", None, "A benchmark's name, or a JSONL file.", required=True
+  "data", None, "A benchmark's name, `all`, or a JSONL file.", required=True
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
-_CACHE = flags.DEFINE_string(
-  "cache", "", "Folder of judgements made before; OUTPUT/cache if empty."
-)
-_WEIGHTS = flags.DEFINE_string(
-  "weights", "", '"stage" or "stage@step"; the model it reports on if empty.'
-)
+_RESULTS = flags.DEFINE_string(
+  "results", "", "Table of runs, .jsonl or .csv; OUTPUT/../results.jsonl if "
+  "empty.",
+)  # fmt: skip
 
 
 def _judgements(
-  judge: judges.Judge,
+  judge: judges.Opened,
   comparisons: Sequence[Comparison],
   cfg: config.Evaluate,
   output: Path,
@@ -66,13 +64,8 @@ def _judgements(
   known = {comparison.uid: comparison for comparison in comparisons}
   asked = voting.questions(comparisons, cfg.samples, cfg.order, cfg.seed)
   path, made = output / "judgements.jsonl", dict[int, Judgement]()
-  with (
-    Cache(Path(_CACHE.value or output / "cache")) as cache,
-    path.open("w", encoding="utf-8") as file,
-  ):
-    logging.info(cache.told(judge.identity))
-    stream = cached(judge.stream, cache, judge.identity)
-    for batch in judges.watched(stream, "judging")(asked):
+  with path.open("w", encoding="utf-8") as file:
+    for batch in judge.stream(asked):
       made |= batch.made
       file.writelines(_line(one, known) for one in batch.made.values())
       file.flush()
@@ -86,45 +79,83 @@ def _line(judgement: Judgement, known: Mapping[str, Comparison]) -> str:
   return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _evaluate(cfg: config.Evaluate) -> dict:
-  output = setup.output_folder(_OUTPUT.value)
-  everything = public_sets.resolve(_DATA.value)
-  judge = judges.load(_MODEL.value, cfg, _WEIGHTS.value)
-  comparisons = loading.fitting(
-    everything, judge.tokenizer, judge.template, cfg.max_prompt_tokens
-  )
+def _evaluate(
+  data: report_card.DataSet,
+  judge: judges.Opened,
+  cfg: config.Evaluate,
+  output: Path,
+  table: Path,
+) -> dict:
+  """Judges a data set, and writes down and prints what came of it."""
+  comparisons = judge.fitting.comparisons(data.comparisons)
+  if why := report_card.unscored(data, comparisons):
+    logging.warning("%s: no published score: %s", data.spec, why)
   made = _judgements(judge, comparisons, cfg, output)
-  report = {
-    "name": _DATA.value,
-    "seed": cfg.seed,
-    "model": _MODEL.value,
-    "config": config.to_mapping(cfg),
-    **evaluation.figures(made, comparisons, cfg),
-    "left_out": len(everything) - len(comparisons),
-    "files": {
-      "report": str(output / "report.json"),
-      "judgements": str(output / "judgements.jsonl"),
-    },
-  }
-  write_json(output / "report.json", report)
+  report = report_card.figures(data, comparisons, made, cfg, judge)
+  report = report_card.write(report, output)
+  results.append(table, report_card.line(report, output))
+  report["files"]["results"] = str(table)
+  print(benchmark_table.readable(report, card.rows(report)))
   return report
 
 
+def _one(cfg: config.Evaluate, output: Path, table: Path) -> int:
+  data = report_card.read(_DATA.value)
+  with judges.opened(cfg, output) as judge:
+    _evaluate(data, judge, cfg, output, table)
+  return 0
+
+
+def _all(cfg: config.Evaluate, output: Path, table: Path) -> int:
+  """Every benchmark that can be read, one after the other.
+
+  Raises:
+    ValueError: none can be read.
+  """
+  found, missing = [], {}
+  for name in public_sets.BENCHMARKS:
+    try:
+      found.append(report_card.read(name))
+    except ValueError as error:
+      logging.warning("%s is not judged: %s", name, error)
+      missing[name] = str(error)
+  if not found:
+    raise ValueError(
+      f"no benchmark can be read: {next(iter(missing.values()))}"
+    )
+  reports = []
+  with judges.opened(cfg, output) as judge:
+    for data in found:
+      folder = output / data.spec.replace("/", "-")
+      folder.mkdir(exist_ok=True)
+      try:
+        reports.append(_evaluate(data, judge, cfg, folder, table))
+      except ValueError as error:
+        logging.warning("%s is not judged: %s", data.spec, error)
+        missing[data.spec] = str(error)
+      print()
+  print(benchmark_table.overview(reports, missing))
+  return 2 if missing else 0
+
+
 def main(argv: Sequence[str]) -> int:
-  """Returns the exit status: 0 done, 1 failed."""
+  """Returns the exit status: 0 done, 1 failed, 2 done in part."""
   if len(argv) > 1:
     raise app.UsageError(f"arguments that are no flags: {argv[1:]}")
   setup.quiet_logs()
   try:
     cfg = config.from_mapping(config.Evaluate, _CONFIG.value.to_dict())
+    judges.check()
+    output = setup.output_folder(_OUTPUT.value)
+    table = Path(_RESULTS.value or output.resolve().parent / "results.jsonl")
+    results.check(table)
     setup.compilation_cache()
     with jax.transfer_guard("disallow"):
-      report = _evaluate(cfg)
+      run = _all if _DATA.value == "all" else _one
+      return run(cfg, output, table)
   except ValueError as error:
     setup.fail(error)
     return 1
-  print(readable(report))
-  return 0
 
 
 if __name__ == "__main__":

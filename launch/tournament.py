@@ -17,37 +17,28 @@ The same command continues a run that was killed: what is in OUTPUT/cache, or in
 --cache, which several runs may share, is not judged again.
 """
 
-import contextlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jax
 from absl import app, flags
 from ml_collections import config_flags
 
-from launch import setup
+from launch import judges, setup
 from rrm_jax import config, workdir
-from rrm_jax import judge as judges
 from rrm_jax.analysis import accuracy
 from rrm_jax.analysis.tournament_table import readable
-from rrm_jax.data import candidate_sets, gsm8k
+from rrm_jax.benchmarks import best_of
+from rrm_jax.data import candidate_sets, gsm8k, public_sets
 from rrm_jax.judgements import rows
-from rrm_jax.judgements.cache import Cache
-from rrm_jax.judgements.streams import cached, gathered
-from rrm_jax.records import Candidates, Comparison, Judging
-from rrm_jax.tournament import contests, report, run, schedules, simulated
-from rrm_jax.train import loading
+from rrm_jax.judgements.streams import gathered
+from rrm_jax.records import Candidates, Comparison
+from rrm_jax.tournament import contests, report, run, schedules
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", "configs/tournament.py", "How to play and judge, and its fields."
-)
-_MODEL = flags.DEFINE_string(
-  "model", "", "A workdir, or a Hugging Face folder."
-)
-_JUDGE = flags.DEFINE_string(
-  "judge", "", "simulated:E, a judge without a model that errs in a share E."
 )
 _CANDIDATES = flags.DEFINE_string(
   "candidates", None, "A name, or a JSONL file.", required=True
@@ -56,12 +47,6 @@ _STRATEGY = flags.DEFINE_string(
   "strategy", "", "Who meets whom; the config's if empty."
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
-_CACHE = flags.DEFINE_string(
-  "cache", "", "Folder of judgements made before; OUTPUT/cache if empty."
-)
-_WEIGHTS = flags.DEFINE_string(
-  "weights", "", '"stage" or "stage@step"; the model it reports on if empty.'
-)
 _ANSWER = flags.DEFINE_enum(
   "answer", "none", ["none", "number"],
   "What of a candidate counts in the candidates' own majority vote.",
@@ -73,51 +58,7 @@ def _config() -> config.Tournament:
   mapping = _CONFIG.value.to_dict()
   if _STRATEGY.value:
     mapping["schedule"]["strategy"] = _STRATEGY.value
-  if bool(_MODEL.value) == bool(_JUDGE.value):
-    raise ValueError("give one of --model and --judge")
   return config.from_mapping(config.Tournament, mapping)
-
-
-def _simulated(spec: str, groups: Sequence[Candidates], seed: int) -> Judging:
-  """The judge that a flag describes.
-
-  Raises:
-    ValueError: it describes none, or has nothing to go by.
-  """
-  kind, _, share = spec.partition(":")
-  try:
-    error = float(share)
-  except ValueError:
-    error = -1.0
-  if kind != "simulated" or not 0 <= error <= 1:
-    raise ValueError(
-      f"--judge={spec} must be simulated:E with a share E of errors in [0, 1]"
-    )
-  for group in groups:
-    if group.correct is None:
-      raise ValueError(
-        f"--judge={spec} goes by `correct`, which {group.uid!r} "
-        f"({group.source}) lacks; add it, or take a --model"
-      )
-  return simulated.flat(error, seed)
-
-
-@contextlib.contextmanager
-def _opened(
-  cfg: config.Tournament, everything: Sequence[Candidates], output: Path
-) -> Iterator[tuple[Sequence[Candidates], Judging]]:
-  """Who judges, and the prompts that it can read."""
-  if _JUDGE.value:
-    yield everything, _simulated(_JUDGE.value, everything, cfg.seed)
-    return
-  judge = judges.load(_MODEL.value, cfg, _WEIGHTS.value)
-  groups = loading.fitting_groups(
-    everything, judge.tokenizer, judge.template, cfg.max_prompt_tokens
-  )
-  with Cache(Path(_CACHE.value or output / "cache")) as cache:
-    logging.info(cache.told(judge.identity))
-    stream = cached(judge.stream, cache, judge.identity)
-    yield groups, gathered(judges.watched(stream, "judging"))
 
 
 def _tell(progress: run.Progress) -> None:
@@ -130,32 +71,55 @@ def _tell(progress: run.Progress) -> None:
 
 def _tournament(cfg: config.Tournament) -> dict:
   output = setup.output_folder(_OUTPUT.value)
+  judges.check()
   everything = candidate_sets.resolve(_CANDIDATES.value)
+  name = public_sets.name(_CANDIDATES.value)
+  best_of.check(name, everything)
   for group in everything:  # before a model is loaded
     schedules.check(group, cfg.schedule)
-  with _opened(cfg, everything, output) as (groups, judging):
-    outcome = run.play(groups, judging, cfg.schedule, _tell)
+  with judges.opened(cfg, output) as judge:
+    groups = judge.fitting.groups(everything)
+    outcome = run.play(groups, gathered(judge.stream), cfg.schedule, _tell)
   comparisons = contests.comparisons(groups, outcome.matches)
   known = {comparison.uid: comparison for comparison in comparisons}
   judged = None  # where nobody has anyone to meet
   if outcome.judgements:
     judged = accuracy.summary(outcome.judgements, known)
   path = output / "report.json"
+  figures = report.figures(
+    groups, outcome, cfg.rating, judge=judged, extract=_extract(),
+    resamples=cfg.resamples, seed=cfg.seed,
+  )  # fmt: skip
   made = {
     "name": _CANDIDATES.value,
-    "model": _MODEL.value or _JUDGE.value,
-    "weights": _WEIGHTS.value,
-    "simulated": bool(_JUDGE.value),
+    "model": judge.model,
+    "weights": judge.weights,
+    "simulated": judge.simulated,
     "config": config.to_mapping(cfg),
     "left_out": len(everything) - len(groups),
-    **report.figures(
-      groups, outcome, cfg.rating, judge=judged, extract=_extract(),
-      resamples=cfg.resamples, seed=cfg.seed,
-    ),
+    **figures,
+    "published": _published(name, groups, figures["results"]),
     "files": {**_written(output, outcome, known), "report": str(path)},
-  }  # fmt: skip
+  }
   workdir.write_whole(path, json.dumps(made, indent=2) + "\n")
   return made
+
+
+def _published(
+  name: str, groups: Sequence[Candidates], results: Sequence[Mapping]
+) -> dict | None:
+  """The benchmark's own score; None if it has none, or too much is left out."""
+  try:
+    return best_of.report(
+      name,
+      [
+        best_of.Rated(group, result["ratings"], result["chosen"])
+        for group, result in zip(groups, results, strict=True)
+      ],
+    )
+  except ValueError as error:  # `check` passed: prompts that are too long
+    logging.warning("%s: no published score: %s", name, error)
+    return None
 
 
 def _written(

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from rrm_jax import intervals
+from rrm_jax.analysis import difficulty
 from rrm_jax.records import Comparison, Judgement
 
 Comparisons = Mapping[str, Comparison] | Sequence[Comparison]
@@ -92,6 +93,35 @@ def means(
     ],
     dtype=np.float64,
   )
+
+
+def over_comparisons(
+  values: Iterable[tuple[str, float]], name: str = "accuracy"
+) -> dict:
+  """{name, low, high} of numbers that belong to comparisons.
+
+  Each comparison counts once, with the mean of its own; comparisons are what
+  is resampled.
+
+  Args:
+    values: A comparison's uid with a number, any number of times.
+    name: What the mean is called.
+  """
+  groups: dict[str, list[float]] = {}
+  for uid, value in values:
+    groups.setdefault(uid, []).append(value)
+  return interval(np.array([np.mean(group) for group in groups.values()]), name)
+
+
+def by_subset(
+  groups: Mapping[str, Sequence[Judgement]],
+  comparisons: Mapping[str, Comparison],
+) -> dict[str, dict[str, Sequence[Judgement]]]:
+  """The judgements of each subset's comparisons, the easiest subset first."""
+  parts: dict[str, dict[str, Sequence[Judgement]]] = {}
+  for uid, group in groups.items():
+    parts.setdefault(comparisons[uid].subset, {})[uid] = group
+  return {subset: parts[subset] for subset in difficulty.ordered(parts)}
 
 
 def interval(values: Float[np.ndarray, " n"], name: str = "accuracy") -> dict:

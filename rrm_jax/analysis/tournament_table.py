@@ -1,5 +1,6 @@
 """A tournament's report as text for the terminal."""
 
+import textwrap
 from collections.abc import Mapping
 
 from rrm_jax.analysis.tables import (
@@ -22,7 +23,8 @@ def readable(report: Mapping) -> str:
 
   Args:
     report: As `tournament.report.figures` gives it; with `name`, `model`,
-      its `weights`, whether it is `simulated`, and `files`.
+      its `weights`, whether it is `simulated`, `files`, and `published`: what
+      `benchmarks.best_of.report` gives.
 
   Returns:
     Lines of ASCII, no trailing newline. Accuracies are percentages, with 95%
@@ -30,6 +32,7 @@ def readable(report: Mapping) -> str:
   """
   parts = [
     _head(report),
+    *_published(report.get("published") or {}),
     *_best_of(report.get("best_of") or {}),
     *_curve((report.get("best_of") or {}).get("curve") or []),
     *_leaderboard(report.get("leaderboard") or []),
@@ -54,6 +57,16 @@ def _head(report: Mapping) -> str:
   if report["simulated"]:
     lines.insert(1, "  SIMULATED: no model judged; this is for planning")
   return "\n".join(lines)
+
+
+def _published(found: Mapping) -> list[str]:
+  """The benchmark's own score, whole and by its parts."""
+  if not found:
+    return []
+  rows = {"overall": [interval({**found, "accuracy": found["overall"]})]}
+  rows |= {part["name"]: [interval(part)] for part in found["parts"]}
+  title = f"By the benchmark's rule, %: {found['rule']}"
+  return tables("\n  ".join(textwrap.wrap(title, WIDTH - 2)), [""], rows, 22)
 
 
 def _best_of(found: Mapping) -> list[str]:

@@ -64,16 +64,15 @@ def of_strings(
 def score(values: Sequence[Value]) -> Score:
   """The published rule, with the adversarial average beside the sets."""
   every = averaged(values)
-  adversarial = [
-    accuracy
-    for name, accuracy in every.sections.items()
-    if name.startswith("adversarial")
-  ]
+  adversarial = tuple(
+    one for one in every.strata if one.name.startswith("adversarial")
+  )
   if not adversarial:
     return every
-  mean = sum(adversarial) / len(adversarial)
+  mean = sum(one.mean for one in adversarial) / len(adversarial)
   sections = {**every.sections, "adversarial": mean}
-  return Score(every.overall, sections, every.strata)
+  parts = {"adversarial": adversarial}
+  return Score(every.overall, sections, every.strata, parts)
 
 
 def details(outcomes: Sequence[Outcome]) -> dict:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from rrm_jax.benchmarks.outcomes import Value
-from rrm_jax.benchmarks.score import Score, by_subset, stratum
+from rrm_jax.benchmarks.score import Score, Stratum, by_subset, stratum
 
 
 def pooled(
@@ -15,12 +15,18 @@ def pooled(
     values: One for each comparison.
     cluster: What comparisons that share a query have in common in their uid.
   """
-  whole = stratum("all", 1.0, values, [cluster(v.uid) for v in values])
-  sections = {
-    name: sum(v.points for v in part) / len(part)
-    for name, part in by_subset(values).items()
-  }
-  return Score(whole.mean, sections, (whole,))
+
+  def pool(name: str, part: Sequence[Value]) -> Stratum:
+    return stratum(name, 1.0, part, [cluster(value.uid) for value in part])
+
+  whole = pool("", values)
+  subsets = {name: pool(name, part) for name, part in by_subset(values).items()}
+  return Score(
+    whole.mean,
+    {name: one.mean for name, one in subsets.items()},
+    (whole,),
+    {name: (one,) for name, one in subsets.items() if name},
+  )
 
 
 def averaged(

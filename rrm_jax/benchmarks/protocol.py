@@ -29,9 +29,11 @@ from rrm_jax.records import Comparison
 _ONE_ORDER = "one, by an unseeded coin"
 _BOTH_ORDERS = "both"
 # The two ways to count a missing verdict that papers use.
+RRM_RULE = "RRM: a missing verdict is 0.5"
+RM_R1_RULE = "RM-R1: a missing verdict is 0"
 INVALID_RULES = {
-  "RRM: a missing verdict is 0.5": outcomes.RRM_INVALID,
-  "RM-R1: a missing verdict is 0": outcomes.RM_R1_INVALID,
+  RRM_RULE: outcomes.RRM_INVALID,
+  RM_R1_RULE: outcomes.RM_R1_INVALID,
 }
 
 
@@ -144,48 +146,58 @@ def published(
     ValueError: there is nothing to score, or a part of the benchmark is
       missing.
   """
+  return protocol.score(points(protocol, judged, invalid))
+
+
+def points(
+  protocol: Protocol, judged: Iterable[Outcome], invalid: float
+) -> list[Value]:
+  """What counts by the published rule, and what it is worth."""
   judged = list(judged)
   values = (
     outcomes.mean_points(outcomes.one_order(judged), invalid)
     if protocol.published is None
     else protocol.published(judged, invalid)
   )
-  return protocol.score(protocol.counted(values))
+  return protocol.counted(values)
 
 
 def both_orders(
   protocol: Protocol, judged: Iterable[Outcome], invalid: float
 ) -> Score | None:
-  """The published score of each order, averaged; None without both of them.
-
-  What counts is the mean of its two orders, each scored alone: a group that is
-  right in one order only counts one half. Comparisons without a preference are
-  left out, and those that were shown in one order only.
+  """The published score of each order, averaged; see `points_of_both`.
 
   Raises:
     ValueError: as `published`.
   """
-  groups = outcomes.by_comparison(judged)
+  values = points_of_both(protocol, judged, invalid)
+  return None if values is None else protocol.score(values)
+
+
+def points_of_both(
+  protocol: Protocol, judged: Iterable[Outcome], invalid: float
+) -> list[Value] | None:
+  """What counts in both orders, and what it is worth.
+
+  What counts is the mean of its two orders, each scored alone: a group that is
+  right in one order only counts one half. Comparisons without a preference are
+  left out. None where one with a preference was shown in one order only, or
+  there is none.
+  """
+  preferred = [one for one in judged if one.label]
+  shown = {(one.uid, one.swapped) for one in preferred}
+  if not shown or any((uid, not other) not in shown for uid, other in shown):
+    return None
   orders: list[dict[str, Value]] = []
   for swapped in (False, True):
-    shown = [
-      one
-      for group in groups.values()
-      if {other.swapped for other in group} == {False, True}
-      for one in group
-      if one.swapped == swapped
-    ]
-    if not any(one.label for one in shown):
-      return None
-    values = protocol.counted(outcomes.mean_points(shown, invalid))
+    order = [one for one in preferred if one.swapped == swapped]
+    values = protocol.counted(outcomes.mean_points(order, invalid))
     orders.append({value.uid: value for value in values})
   first, second = orders
-  return protocol.score(
-    [
-      value._replace(points=(value.points + second[uid].points) / 2)
-      for uid, value in first.items()
-    ]
-  )
+  return [
+    value._replace(points=(value.points + second[uid].points) / 2)
+    for uid, value in first.items()
+  ]
 
 
 def report(

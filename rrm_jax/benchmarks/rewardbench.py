@@ -97,4 +97,10 @@ def score(values: Sequence[Value]) -> Score:
     for name, part in parts.items()
   )
   sections = of_subsets({one.name: one.mean for one in strata})
-  return Score(sum(sections.values()) / len(sections), sections, strata)
+  made_of = {
+    section: tuple(one for one in strata if one.name in counts)
+    for section, counts in SECTIONS.items()
+  }
+  return Score(
+    sum(sections.values()) / len(sections), sections, strata, made_of
+  )

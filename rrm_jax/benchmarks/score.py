@@ -56,34 +56,56 @@ class Score:
     overall: The number that is reported, in [0, 1].
     sections: The parts that tables print, in their order.
     strata: What `overall` is the weighted mean of.
+    parts: What else is the weighted mean of strata, by its name; each stratum
+      with a name is a part of its own.
   """
 
   overall: float
   sections: Mapping[str, float]
   strata: tuple[Stratum, ...]
+  parts: Mapping[str, tuple[Stratum, ...]] = dataclasses.field(
+    default_factory=dict
+  )
 
   def interval(self, seed: int = 0) -> Interval:
     """A percentile bootstrap of `overall`, resampling clusters in strata.
 
     Source: Davison & Hinkley, Bootstrap Methods and their Application, 3.2.
     """
-    rng = np.random.default_rng(seed)
-    totals = np.zeros(_RESAMPLES)
-    for stratum in self.strata:
-      totals += stratum.weight * _resampled_means(stratum, rng)
-    tail = (1 - _LEVEL) / 2
-    low, high = np.quantile(totals, [tail, 1 - tail])
-    return Interval(float(low), float(high))
+    return _interval(self.strata, seed)
 
   def as_dict(self) -> dict:
-    """The numbers, rounded to four digits, ready for JSON."""
+    """The numbers, rounded to four digits, ready for JSON.
+
+    Returns:
+      `overall`, `low`, `high`, `counted`: how many comparisons or groups count;
+      `sections`: numbers by name;
+      `parts`: a row for each section and then for each other part, with `name`,
+      `accuracy`, `low`, `high`, `counted`; the latter three are None where a
+      section is no mean of strata.
+    """
     low, high = self.interval()
+    strata = {one.name: (one,) for one in self.strata if one.name}
+    parts = strata | dict(self.parts)
+    names = dict.fromkeys([*filter(None, self.sections), *parts])
     return {
       "overall": round(self.overall, 4),
       "low": round(low, 4),
       "high": round(high, 4),
+      "counted": _counted(self.strata),
       "sections": {name: round(v, 4) for name, v in self.sections.items()},
+      "parts": [self._row(name, parts.get(name, ())) for name in names],
     }
+
+  def _row(self, name: str, strata: Sequence[Stratum]) -> dict:
+    if not strata:
+      mean = round(self.sections[name], 4)
+      return _part(name, mean, None, None, None)
+    total = sum(one.weight for one in strata)
+    mean = sum(one.weight * one.mean for one in strata) / total
+    low, high = _interval(strata)
+    low, high = round(low, 4), round(high, 4)
+    return _part(name, round(mean, 4), low, high, _counted(strata))
 
 
 def stratum(
@@ -107,6 +129,38 @@ def by_subset(values: Iterable[Value]) -> dict[str, list[Value]]:
   for value in values:
     parts.setdefault(value.subset, []).append(value)
   return parts
+
+
+def _part(
+  name: str,
+  accuracy: float,
+  low: float | None,
+  high: float | None,
+  counted: int | None,
+) -> dict:
+  return {
+    "name": name,
+    "accuracy": accuracy,
+    "low": low,
+    "high": high,
+    "counted": counted,
+  }
+
+
+def _counted(strata: Sequence[Stratum]) -> int:
+  return int(sum(one.sizes.sum() for one in strata))
+
+
+def _interval(strata: Sequence[Stratum], seed: int = 0) -> Interval:
+  """That of the strata's mean by their weights, which need not sum to 1."""
+  rng = np.random.default_rng(seed)
+  totals = np.zeros(_RESAMPLES)
+  for stratum in strata:
+    totals += stratum.weight * _resampled_means(stratum, rng)
+  totals /= sum(stratum.weight for stratum in strata)
+  tail = (1 - _LEVEL) / 2
+  low, high = np.quantile(totals, [tail, 1 - tail])
+  return Interval(float(low), float(high))
 
 
 def _resampled_means(

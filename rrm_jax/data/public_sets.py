@@ -225,6 +225,12 @@ def files(spec: str) -> list[Path]:
   )
 
 
+def name(spec: str) -> str:
+  """The name of the set that a spec stands for, "" for that of a file."""
+  found = spec.partition("=")[0]
+  return found if found in SETS or found in _WHOLES else ""
+
+
 def _place(name: str, folder: str) -> Path:
   """The folder of a named set: the given one, or below the shared one."""
   return Path(folder) if folder else _shared_folder(name) / SETS[name].folder

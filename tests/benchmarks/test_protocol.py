@@ -83,6 +83,12 @@ def test_one_order_has_no_honest_score(name):
   assert report["published"][0]["overall"] == 1
 
 
+def test_one_comparison_in_one_order_leaves_no_honest_score():
+  outcomes = judged("rewardbench", 1, 1)
+  assert protocol.report("rewardbench", outcomes)["both_orders"]
+  assert protocol.report("rewardbench", outcomes[:-1])["both_orders"] is None
+
+
 def test_the_invalid_rules_are_named():
   rows = protocol.report("gsm8k", judged("gsm8k", 1, 1), 0.5)["published"]
   assert [row["invalid_rule"] for row in rows] == [

@@ -66,5 +66,30 @@ def test_as_dict():
     "overall": 1.0,
     "low": 1.0,
     "high": 1.0,
+    "counted": 1,
     "sections": {"x": 1.0},
+    "parts": [
+      {"name": "x", "accuracy": 1.0, "low": 1.0, "high": 1.0, "counted": 1}
+    ],
   }
+
+
+def test_a_section_has_the_interval_of_its_strata():
+  strata = [
+    Stratum("a", 0.1, np.repeat([0.0, 1.0], 50), np.ones(100)),
+    Stratum("b", 0.3, np.repeat([0.0, 1.0], [30, 70]), np.ones(100)),
+    Stratum("c", 0.6, np.ones(10), np.ones(10)),
+  ]
+  overall = sum(one.weight * one.mean for one in strata)
+  sections = {"ab": 0.65, "by another rule": 0.2, "c": 1.0}
+  score = Score(overall, sections, tuple(strata), {"ab": tuple(strata[:2])})
+  rows = {row["name"]: row for row in score.as_dict()["parts"]}
+  assert list(rows) == ["ab", "by another rule", "c", "a", "b"]
+  assert rows["ab"]["accuracy"] == pytest.approx(0.65)
+  assert rows["ab"]["counted"] == 200
+  error = (0.25**2 * 0.25 + 0.75**2 * 0.21) / 100
+  width = rows["ab"]["high"] - rows["ab"]["low"]
+  assert width == pytest.approx(2 * 1.96 * error**0.5, rel=0.06)
+  assert rows["by another rule"]["accuracy"] == 0.2
+  assert rows["by another rule"]["low"] is None
+  assert (rows["c"]["low"], rows["c"]["high"]) == (1, 1)

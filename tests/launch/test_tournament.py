@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from rrm_jax import config
+from rrm_jax.benchmarks import rewardbench2
 from rrm_jax.data import arithmetic
+from tests.data.published import write_parquet
 from tests.launch import running
 
 TASK = config.Data(max_terms=4)
@@ -149,6 +151,31 @@ def test_a_judge_that_never_decides(whole, file, tmp_path):
     assert len(set(result["ratings"])) == 1
   assert report["best_of"]["chosen"] == report["best_of"]["random"]
   assert "100.0" in printed and "Traceback" not in errors
+
+
+def test_a_benchmark_is_scored_by_its_rule(tmp_path):
+  path = tmp_path / "data/test-00000-of-00001.parquet"
+  row = {"prompt": "q", "chosen": ["a"], "rejected": ["b", "c", "d"]}
+  rows = [
+    {"id": str(place), **row, "subset": name}
+    for place, name in enumerate(rewardbench2.SUBSETS[:5])
+  ]
+  ties = {"prompt": "q", "chosen": ["a", "b"], "rejected": ["c"]}
+  rows += [{"id": "ref:1", **row, "subset": "Ties"}]
+  file = f"rewardbench2={tmp_path}"
+  flags = ("--judge=simulated:0", "--strategy=round_robin")
+  write_parquet(path, rows)
+  code, _, errors = _play(file, tmp_path / "out", *flags)
+  assert code == 1 and "no prompt is there both as" in errors
+  write_parquet(path, [*rows, {"id": "tied:1", **ties, "subset": "Ties"}])
+  code, printed, errors = _play(file, tmp_path / "out", *flags)
+  assert code == 0, errors
+  report = json.loads((tmp_path / "out" / "report.json").read_text())
+  sections = report["published"]["sections"]
+  assert {sections[name] for name in rewardbench2.SUBSETS[:5]} == {1.0}
+  # The judge tosses a coin between right answers.
+  assert 0.59 <= sections["Ties"] <= 1.01
+  assert "By the benchmark's rule" in printed and "Precise IF" in printed
 
 
 @pytest.mark.parametrize(

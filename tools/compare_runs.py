@@ -1,0 +1,202 @@
+"""Whether one run of launch.evaluate is better than another, by a paired test.
+
+  python -m tools.compare_runs FOLDER FOLDER [--invalid=0.5] [--output=FILE]
+
+Both runs must be on one data set: what only one of them judged is left out and
+counted. Prints the second run less the first: by the benchmark's rule, with an
+interval that resamples comparisons in pairs and those of one query together;
+and by the plain mean, with a p-value of random signs and McNemar's exact test.
+FILE gets the same as JSON, for each subset.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from absl import app, flags
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from launch import setup
+from rrm_jax.analysis import paired
+from rrm_jax.benchmarks import outcomes, protocol
+from rrm_jax.benchmarks import paired as benchmark
+from rrm_jax.data import public_sets
+from rrm_jax.judgements import rows
+from rrm_jax.records import Comparison, Judgement
+from rrm_jax.train.report import write_json
+
+_INVALID = flags.DEFINE_float("invalid", 0.5, "What no verdict is worth.")
+_OUTPUT = flags.DEFINE_string("output", "", "JSON file to write, if any.")
+
+
+class Run(NamedTuple):
+  """What a folder of launch.evaluate holds.
+
+  Attributes:
+    report: Its report.json.
+    judgements: All that was said.
+    comparisons: What that was about, without texts, by uid.
+  """
+
+  report: Mapping
+  judgements: list[Judgement]
+  comparisons: dict[str, Comparison]
+
+
+def read(folder: Path) -> Run:
+  """Reads a run.
+
+  Raises:
+    ValueError: a file is missing or damaged; the message names it.
+  """
+  path = folder / "report.json"
+  try:
+    report = json.loads(path.read_text(encoding="utf-8"))
+    path = folder / "judgements.jsonl"
+    text = path.read_text(encoding="utf-8")
+  except OSError as error:
+    raise ValueError(
+      f"{path}: {error.strerror}; give the --output of a launch.evaluate that "
+      "is done"
+    ) from None
+  except ValueError as error:
+    raise ValueError(f"{path} is no JSON: {error}") from None
+  judgements, comparisons = [], {}
+  for number, line in enumerate(text.rstrip("\n").split("\n"), 1):
+    try:
+      row = json.loads(line)
+      judgements.append(rows.from_row(row))
+      comparisons[row["id"]] = Comparison(
+        row["id"], (), ("", ""), row["label"], row["subset"]
+      )
+    except (ValueError, KeyError, TypeError) as error:
+      raise ValueError(f"{path}:{number} is no judgement: {error!r}") from None
+  return Run(report, judgements, comparisons)
+
+
+def compare(first: Run, second: Run, invalid: float) -> dict:
+  """The second run beside the first, ready for JSON.
+
+  Returns:
+    What `analysis.paired.compare` gives; `benchmark`: what
+    `benchmarks.paired.compare` gives, None where no rule applies; then
+    `unscored` says why.
+
+  Raises:
+    ValueError: the runs share no comparison, or disagree on its label.
+  """
+  one, other = benchmark.common(
+    *(
+      outcomes.of_judgements(r.judgements, r.comparisons)
+      for r in (first, second)
+    )
+  )
+  scored, why = None, ""
+  names = {public_sets.name(run.report["name"]) for run in (first, second)}
+  name = names.pop() if len(names) == 1 else ""
+  if name.partition("/")[0] in protocol.PROTOCOLS:
+    shared = {outcome.uid for outcome in one}
+    try:
+      protocol.check(name, [first.comparisons[uid] for uid in shared])
+    except ValueError as error:
+      why = str(error)
+    else:
+      scored = benchmark.compare(name, one, other, invalid)
+  return {
+    **paired.compare(
+      first.judgements,
+      second.judgements,
+      first.comparisons | second.comparisons,
+      invalid=invalid,
+    ),
+    "benchmark": scored,
+    "unscored": why,
+  }
+
+
+def _printed(found: Mapping, runs: Sequence[Run], names: Sequence[str]) -> None:
+  console = Console(highlight=False)
+  for place, (name, run) in enumerate(zip(names, runs, strict=True), 1):
+    who = f"{run.report['model']} {run.report['weights']}".strip()
+    console.print(escape(f"{place}: {name}: {who} on {run.report['name']}"))
+  console.print(
+    f"{found['comparisons']} labelled comparisons in both, "
+    f"{found['unpaired']} in one of them only"
+  )
+  table = Table("%", "1", "2", "2 - 1 [95 %]", "p")
+  for rule, scores in (found["benchmark"] or {}).items():
+    if scores is not None:
+      _add(table, rule.replace("_", " "), scores)
+  table.add_row(
+    "plain mean",
+    *(_percent(found[which]["accuracy"]) for which in ("first", "second")),
+    _gap(found["difference"], found["low"], found["high"]),
+    f"{found['p']:.4g}",
+  )
+  console.print(table)
+  if found["unscored"]:
+    console.print(escape(f"no published score: {found['unscored']}"))
+  one = found["mcnemar"]
+  console.print(
+    f"McNemar: {one['only_first']} right by 1 alone, {one['only_second']} by 2 "
+    f"alone, {one['undecided']} undecided, p = {one['p']:.4g}"
+  )
+
+
+def _add(table: Table, rule: str, scores: Mapping) -> None:
+  """A line for the score, and one for each part."""
+  first, second, gap = (
+    scores[which] for which in ("first", "second", "difference")
+  )
+  table.add_row(
+    rule,
+    _percent(first["overall"]),
+    _percent(second["overall"]),
+    _gap(gap["overall"], gap["low"], gap["high"]),
+    "",
+  )
+  for one, other, less in zip(
+    first["parts"], second["parts"], gap["parts"], strict=True
+  ):
+    table.add_row(
+      escape(f"  {one['name']}"),
+      _percent(one["accuracy"]),
+      _percent(other["accuracy"]),
+      _gap(less["accuracy"], less["low"], less["high"]),
+      "",
+    )
+
+
+def _percent(share: float) -> str:
+  return f"{100 * share:.1f}"
+
+
+def _gap(mean: float, low: float | None, high: float | None) -> str:
+  text = f"{100 * mean:+.1f}"
+  if low is None or high is None:
+    return text
+  return escape(f"{text} [{100 * low:+.1f}, {100 * high:+.1f}]")
+
+
+def main(argv: Sequence[str]) -> int:
+  """Returns the exit status: 0 done, 1 failed."""
+  if len(argv) != 3:
+    raise app.UsageError("give the folders of two runs of launch.evaluate")
+  setup.quiet_logs()
+  try:
+    runs = [read(Path(name)) for name in argv[1:]]
+    found = compare(runs[0], runs[1], _INVALID.value)
+  except ValueError as error:
+    setup.fail(error)
+    return 1
+  _printed(found, runs, argv[1:])
+  if _OUTPUT.value:
+    write_json(Path(_OUTPUT.value), found)
+  return 0
+
+
+if __name__ == "__main__":
+  app.run(main, flags_parser=setup.parse_flags)

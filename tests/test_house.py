@@ -34,6 +34,7 @@ LAYERS = (
     "benchmarks",
     "analysis",
     "data",
+    "baselines",
   ),
   ("prompts", "pretrained", "voting"),
   ("weights",),
@@ -48,7 +49,7 @@ LAYER = {room: i for i, rooms in enumerate(LAYERS) for room in rooms}
 # Text and records; never arrays on devices.
 HOST = {"mapping", "config", "records", "workdir", "text", "judgements"}
 HOST |= {"voting", "data", "analysis", "tournament", "benchmarks"}
-HOST |= {"stable_hash", "intervals"}
+HOST |= {"baselines", "stable_hash", "intervals"}
 # Arrays; never text.
 DEVICE = {"batches", "ops", "model", "optimizer", "rl", "sampling", "sharding"}
 DEVICE_MAY = DEVICE | {"config"}
@@ -77,6 +78,7 @@ DOORS = {
   "tensorflow_datasets": ("rrm_jax/data/",),
   "grain": ("rrm_jax/data/",),
   "array_record": ("rrm_jax/data/",),
+  "math_verify": ("rrm_jax/data/verifier.py",),
   "pyarrow": ("rrm_jax/data/rows.py",),
   "evalica": ("rrm_jax/tournament/ratings.py",),
   "tensorboardX": ("rrm_jax/metrics.py",),

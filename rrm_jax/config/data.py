@@ -9,8 +9,9 @@ class Data:
   """Where comparisons come from.
 
   `source` is "arithmetic" (the built-in verifiable task), "gsm8k" (verified
-  solution pairs), or a JSONL file. The remaining fields of the first group
-  shape the built-in task.
+  solution pairs), a JSONL file, of which the first tenth is held out, or a
+  folder with train.jsonl and test.jsonl. The remaining fields of the first
+  group shape the built-in task.
   """
 
   source: str = "arithmetic"

@@ -18,6 +18,7 @@ _FIELDS = ("question", "ground_truth")
 _TORA = tuple(
   f"{name}.gsm8k.test.jsonl" for name in ("tora-70b-v1.0", "tora-code-34b-v1.0")
 )
+_DATA = "grade_school_math/data"
 _TEST_SHARE = 0.1
 # An annotation which was never closed ends with the expression.
 _CALCULATOR = re.compile(r"<<[^<>\n]*>>|<<[^<>\s]*")
@@ -50,12 +51,10 @@ def read(
 
   def make(row: reading.Row, notes: reading.Notes) -> Iterable[Comparison]:
     question = row.text("question")
-    held_out = stable_hash.fraction("gsm8k", question) < _TEST_SHARE
-    if split is None or held_out == (split == "test"):
+    if split is None or held_out(question) == (split == "test"):
       yield from _pairs(row, notes)
 
-  file = rows.named_file(folder, _FILE, f"grade_school_math/data/{_FILE}")
-  return reading.gather([file], ("question", "ground_truth"), make)
+  return reading.gather([solutions_file(folder)], _FIELDS, make)
 
 
 def read_groups(
@@ -97,7 +96,7 @@ def read_groups(
       source=row.source,
     )
 
-  return reading.gather([_file(folder)], _FIELDS, make)
+  return reading.gather([solutions_file(folder)], _FIELDS, make)
 
 
 def final_number(response: str) -> str | None:
@@ -111,8 +110,33 @@ def final_number(response: str) -> str | None:
   return f"{float(found[-1].replace(',', '')):g}" if found else None
 
 
-def _file(folder: Path) -> Path:
-  return rows.named_file(folder, _FILE, f"grade_school_math/data/{_FILE}")
+def solutions_file(folder: Path) -> Path:
+  """The file of released solutions, in its folder or in the repository.
+
+  Raises:
+    ValueError: it is in neither.
+  """
+  return rows.named_file(folder, _FILE, f"{_DATA}/{_FILE}")
+
+
+def questions_file(folder: Path, split: str) -> Path:
+  """The file of a split's questions and answers, "train" or "test".
+
+  Raises:
+    ValueError: it is not there.
+  """
+  name = f"{split}.jsonl"
+  return rows.named_file(folder, name, f"{_DATA}/{name}")
+
+
+def held_out(question: str, share: float = _TEST_SHARE) -> bool:
+  """Whether a question is for testing: by a stable hash of its text."""
+  return stable_hash.fraction("gsm8k", question) < share
+
+
+def without_annotations(solution: str) -> str:
+  """A solution without what the calculator was told."""
+  return _CALCULATOR.sub("", solution)
 
 
 def _pairs(row: reading.Row, notes: reading.Notes) -> Iterable[Comparison]:
@@ -150,7 +174,7 @@ def _solutions(row: reading.Row) -> list[tuple[str, bool]]:
         f"{name}.is_correct={correct} does not agree with the solution, which "
         f"ends in {_final_answer(text)}, where {answer} is right"
       )
-    solutions.append((_CALCULATOR.sub("", text), correct))
+    solutions.append((without_annotations(text), correct))
   return solutions
 
 

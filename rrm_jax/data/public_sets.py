@@ -9,7 +9,6 @@ Hugging Face repository, or of the one on GitHub.
 import dataclasses
 import functools
 import logging
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from rrm_jax.data import (
   judgebench,
   llmbar,
   pandalm,
+  places,
   ppe,
   preference_sets,
   readers,
@@ -30,11 +30,8 @@ from rrm_jax.data import (
 )
 from rrm_jax.records import Candidates, Comparison
 
-FOLDER_VARIABLE = "RRM_SHARED"
-
 _LOG = logging.getLogger(__name__)
-_HUB = "hf download {} --repo-type dataset --local-dir"
-_GITHUB = "git clone https://github.com/{}"
+_HUB, _GITHUB = places.HUB, places.GITHUB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +49,11 @@ class PublicSet:
   fetch: str
   read: Callable[[Path], reading.Reading[Comparison]]
   groups: Callable[[Path], reading.Reading[Candidates]] | None = None
+
+  @property
+  def place(self) -> places.Place:
+    """Where it is, and how to fetch it."""
+    return places.Place(self.folder, self.fetch)
 
 
 def _ppe(part: str, repository: str) -> PublicSet:
@@ -181,7 +183,7 @@ def read(spec: str) -> reading.Reading[Comparison]:
   if name in _WHOLES:
     found = reading.joined(read(_part(spec, part)) for part in _WHOLES[name])
   elif name in SETS:
-    found = _read_set(name, folder, SETS[name].read)
+    found = places.read(name, SETS[name].place, SETS[name].read, folder)
   else:
     found = reading.Reading(_read_file(spec), reading.Notes())
     for one in found.items:
@@ -203,7 +205,7 @@ def groups(spec: str) -> reading.Reading[Candidates]:
       f"{name!r} has no groups of candidates; the sets which have are "
       f"{', '.join(GROUPED)}"
     )
-  return _read_set(name, folder, GROUPED[name])
+  return places.read(name, SETS[name].place, GROUPED[name], folder)
 
 
 def files(spec: str) -> list[Path]:
@@ -217,7 +219,7 @@ def files(spec: str) -> list[Path]:
     return [file for part in _WHOLES[name] for file in files(_part(spec, part))]
   if name not in SETS:
     return [Path(spec)]
-  place = _place(name, folder)
+  place = places.find(name, SETS[name].place, folder)
   if place.is_file():
     return [place]
   return sorted(
@@ -229,29 +231,6 @@ def name(spec: str) -> str:
   """The name of the set that a spec stands for, "" for that of a file."""
   found = spec.partition("=")[0]
   return found if found in SETS or found in _WHOLES else ""
-
-
-def _place(name: str, folder: str) -> Path:
-  """The folder of a named set: the given one, or below the shared one."""
-  return Path(folder) if folder else _shared_folder(name) / SETS[name].folder
-
-
-def _read_set(
-  name: str,
-  folder: str,
-  read_from: Callable[[Path], reading.Reading[reading.Item]],
-) -> reading.Reading[reading.Item]:
-  place = _place(name, folder)
-  try:
-    return read_from(place)
-  except ValueError as error:
-    if place.exists():
-      raise
-    raise ValueError(
-      f"the data set {name!r} is not there: {error}. Fetch it with\n"
-      f"  {SETS[name].fetch} {place}\n"
-      f"or say where it is with {name}=FOLDER"
-    ) from None
 
 
 def _part(spec: str, part: str) -> str:
@@ -271,16 +250,3 @@ def _read_file(spec: str) -> list[Comparison]:
     raise ValueError(
       f"{error}, or one of the names {', '.join([*SETS, *_WHOLES])}"
     ) from None
-
-
-def _shared_folder(spec: str) -> Path:
-  """The folder which the environment names."""
-  folder = os.environ.get(FOLDER_VARIABLE)
-  if not folder or not Path(folder).is_dir():
-    state = f"{folder!r}, which is no folder" if folder else "not set"
-    raise ValueError(
-      f"the data set {spec!r} is looked up in the folder which the environment "
-      f"variable {FOLDER_VARIABLE} names, and it is {state}; set it, or give "
-      f"{spec}=FOLDER, or the path of a JSONL file"
-    )
-  return Path(folder)

@@ -68,6 +68,20 @@ class Row(NamedTuple):
         "set, or the set was published anew with other fields"
       )
 
+  def one_of(self, first: str, second: str) -> str:
+    """Which of two fields the row has.
+
+    Raises:
+      ValueError: it has neither, or both.
+    """
+    found = [name for name in (first, second) if name in self.values]
+    if len(found) != 1:
+      raise ValueError(
+        f"the row has {'both' if found else 'neither'} of {first} and "
+        f"{second}; give one of them"
+      )
+    return found[0]
+
   def text(self, name: str, *inner: str) -> str:
     """A field that is a text, or one within the field.
 

@@ -41,6 +41,9 @@ def splits(job: config.Job, tokenizer: Tokenizer, folder: Path) -> Splits:
   limit = job.data.max_prompt_tokens
   if job.data.source == "gsm8k":
     parts = [public_sets.resolve(f"gsm8k/{part}") for part in Splits._fields]
+  elif Path(job.data.source).is_dir():
+    files = [f"{job.data.source}/{part}.jsonl" for part in Splits._fields]
+    parts = [public_sets.resolve(file) for file in files]
   else:
     everything = public_sets.resolve(job.data.source)
     held = min(job.data.num_test, len(everything) // 10)

@@ -7,13 +7,13 @@ import pytest
 from rrm_jax.data import public_sets
 from tests.data.published import write_parquet
 from tests.tools.test_binaries import call
-from tools import prepare_data
+from tools.prepare_data import sets
 
 ROW = {"query": "q", "response_1": "a", "response_2": "b", "subset": "s"}
 
 
 def said(spec):
-  return list(prepare_data.lines(spec, public_sets.read(spec)))
+  return list(sets.lines(spec, public_sets.read(spec)))
 
 
 def test_a_benchmark(shared_data, monkeypatch):
@@ -52,3 +52,37 @@ def test_as_a_user_starts_it(tmp_path):
   code, _, errors = call("tools.prepare_data", f"--data={path}")
   assert code == 1
   assert errors.startswith("error: 1 of 1 rows of") and ":1: column" in errors
+
+
+def test_pairs_as_a_user_makes_them(tmp_path):
+  path = tmp_path / "sampled.jsonl"
+  rows = [
+    {
+      "query": f"{n} + {n}?",
+      "answer": 2 * n,
+      "candidates": [
+        f"{words} {number}"
+        for words in ("####", "It is")
+        for number in (2 * n, 2 * n + 1)
+      ],
+    }
+    for n in range(4, 24)
+  ]
+  path.write_text("\n".join(map(json.dumps, rows)))
+  flags = ["pairs", f"--problems={path}", f"--answers={path}"]
+  output = tmp_path / "pairs"
+  code, printed, errors = call(
+    "tools.prepare_data", *flags, f"--output={output}"
+  )
+  assert code == 0, errors
+  assert "20 questions, of which 20 have right and wrong answers" in printed
+  report = json.loads((output / "report.json").read_text())
+  assert report["pairs"]["possible"] == 80
+  assert report["longer_is_right"]["train"] == 0.5
+  for part in ("train", "test"):
+    made = public_sets.resolve(str(output / f"{part}.jsonl"))
+    assert len(made) == report["pairs"][part] > 0
+  code, _, errors = call(
+    "tools.prepare_data", *flags, f"--output={output}", "--test_share=2"
+  )
+  assert code == 1 and "error: test_share=2.0 must be in [0, 1)" in errors

@@ -67,6 +67,35 @@ def test_a_users_file_is_split(tmp_path, comparisons):
   assert len(parts.train) == 22 and len(parts.test) == 2
 
 
+def test_a_folder_of_two_files_is_kept_apart(tmp_path, comparisons):
+  for split, part in {
+    "train": comparisons[:4],
+    "test": comparisons[4:],
+  }.items():
+    rows = [
+      {
+        "id": one.uid,
+        "query": one.query,
+        "response_1": one.responses[0],
+        "response_2": one.responses[1],
+        "label": one.label,
+      }
+      for one in part
+    ]
+    text = "\n".join(map(json.dumps, rows))
+    (tmp_path / f"{split}.jsonl").write_text(text)
+  job = config.from_mapping(
+    config.Job, small_job.mapping() | {"data": {"source": str(tmp_path)}}
+  )
+  parts = loading.splits(job, tokenizers.arithmetic(), tmp_path / "task")
+  uids = [one.uid for one in comparisons]
+  assert [one.uid for one in parts.train] == uids[:4]
+  assert [one.uid for one in parts.test] == uids[4:]
+  (tmp_path / "test.jsonl").unlink()
+  with pytest.raises(ValueError, match=r"test\.jsonl cannot be read"):
+    loading.splits(job, tokenizers.arithmetic(), tmp_path / "task")
+
+
 def test_init_from_another_model(tmp_path):
   first = small_job.mapping() | {"order": ["warm_start"], "evaluation": {}}
   made = small_job.run(tmp_path / "first", first)

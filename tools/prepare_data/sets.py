@@ -20,10 +20,13 @@ from rrm_jax.benchmarks import protocol
 from rrm_jax.data import prepared, public_sets, reading
 from rrm_jax.records import Comparison
 
-_DATA = flags.DEFINE_string(
-  "data", None, "A set's name, NAME=FOLDER, or a JSONL file.", required=True
-)
-_OUTPUT = flags.DEFINE_string("output", None, "Folder to keep sets in.")
+
+def define() -> None:
+  """Defines its flags."""
+  flags.DEFINE_string(
+    "data", None, "A set's name, NAME=FOLDER, or a JSONL file.", required=True
+  )
+  flags.DEFINE_string("output", None, "Folder to keep sets in.")
 
 
 def lines(spec: str, found: reading.Reading[Comparison]) -> Iterator[str]:
@@ -52,15 +55,11 @@ def main(argv: Sequence[str]) -> int:
     raise app.UsageError(f"arguments that are no flags: {argv[1:]}")
   setup.quiet_logs()
   try:
-    if _OUTPUT.value is not None:
-      prepared.comparisons(_DATA.value, Path(_OUTPUT.value))
-    for line in lines(_DATA.value, public_sets.read(_DATA.value)):
+    if flags.FLAGS.output is not None:
+      prepared.comparisons(flags.FLAGS.data, Path(flags.FLAGS.output))
+    for line in lines(flags.FLAGS.data, public_sets.read(flags.FLAGS.data)):
       print(line)
   except ValueError as error:
     setup.fail(error)
     return 1
   return 0
-
-
-if __name__ == "__main__":
-  app.run(main, flags_parser=setup.parse_flags)

@@ -1,0 +1,1 @@
+"""What gets data ready: reading, checking, keeping, and making pairs."""

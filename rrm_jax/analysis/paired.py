@@ -122,7 +122,7 @@ def mcnemar(first: Sequence[float], second: Sequence[float]) -> dict:
     "only_second": cells[0, 1],
     "both_wrong": cells[0, 0],
     "undecided": undecided,
-    "p": round(float(p), 5),
+    "p": float(f"{p:.3g}"),
   }
 
 

@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from rrm_jax.data import stable_hash
+from rrm_jax import stable_hash
 from rrm_jax.records import Comparison
 
 # Bands of a quarter of a doubling, 19 %; beyond four times all is one band.

@@ -1,0 +1,82 @@
+"""Files of judgements, as launch.evaluate writes them."""
+
+import json
+
+import pytest
+
+from rrm_jax.judgements import files
+from rrm_jax.records import Finish, Invalid, Verdict
+
+ROW = {
+  "id": "a",
+  "sample": 0,
+  "swapped": False,
+  "winner": 2,
+  "invalid": None,
+  "finish": "stopped",
+  "prompt_tokens": 9,
+  "thinking_tokens": 4,
+  "completion_tokens": 7,
+  "text": "so\u2028</think> yes",
+  "subset": "Chat",
+  "label": 1,
+}
+
+
+def write(folder, *rows):
+  path = folder / "judgements.jsonl"
+  lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+  path.write_text("".join(lines), encoding="utf-8")
+  return path
+
+
+def test_reads_back(tmp_path):
+  invalid = {**ROW, "sample": 1, "winner": None, "invalid": "no box"}
+  other = {**ROW, "id": "b", "label": None, "subset": "", "finish": "budget"}
+  path = write(tmp_path, ROW, invalid, other)
+  run = files.read(path)
+  first, second, third = run.judgements
+  assert (first.uid, first.verdict, first.text) == (
+    "a",
+    Verdict(2),
+    "so\u2028</think> yes",
+  )
+  assert second.verdict == Verdict(None, Invalid.NO_BOX)
+  assert third.finish is Finish.BUDGET
+  assert {u: (c.label, c.subset) for u, c in run.comparisons.items()} == {
+    "a": (1, "Chat"),
+    "b": (None, ""),
+  }
+  assert run.comparisons["b"].source == f"{path}:3"
+
+
+@pytest.mark.parametrize(
+  ("row", "message"),
+  [
+    ({**ROW, "label": 3}, "label=3 must be 1, 2 or null"),
+    (
+      {**ROW, "label": 2},
+      r"label=2 and subset='Chat' of 'a', where .*:1 has 1",
+    ),
+    ({**ROW, "finish": "?"}, r"'\?' is not a valid Finish"),
+    ({k: v for k, v in ROW.items() if k != "text"}, "no field 'text'"),
+    ([], "list in place of an object"),
+  ],
+)
+def test_bad_rows(tmp_path, row, message):
+  with pytest.raises(ValueError, match=rf"1 rows of .*\n  .*:2: .*{message}"):
+    files.read(write(tmp_path, ROW, row))
+
+
+def test_a_run_that_goes_on(tmp_path):
+  path = write(tmp_path, ROW, ROW)
+  path.write_bytes(path.read_bytes()[:-9])
+  with pytest.raises(
+    ValueError, match=r"wait for its end:\n.*:2: no valid JSON"
+  ):
+    files.read(path)
+  path.write_bytes(b"")
+  with pytest.raises(ValueError, match="has no judgements"):
+    files.read(path)
+  with pytest.raises(ValueError, match="cannot be read: No such"):
+    files.read(tmp_path / "none.jsonl")

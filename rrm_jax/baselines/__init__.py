@@ -1,0 +1,1 @@
+"""Judges that are not our models, behind the same door."""

@@ -4,7 +4,8 @@ The rule is math-verify's (Kydlíček, Hugging Face), which many RL recipes for
 mathematics use: it finds the last `\boxed{...}`, formula or number of a text
 and compares as mathematics, so that 1/2, 0.5 and \frac{1}{2} are one answer.
 On top of it: GSM8K's mark `#### N`, where a solution has it, says where the
-answer stands, whatever follows.
+answer stands, whatever follows; and where 35 is right, so is 35 %, which is the
+answer to a question for a percentage.
 """
 
 import enum
@@ -14,6 +15,9 @@ from typing import Any
 
 import math_verify
 
+_PERCENT = re.compile(r"\\?%")
+# Of 0.35 and 0.35 % nobody can say which is meant.
+_AT_LEAST_ONE = re.compile(r"[1-9][\d,]*(?:\.\d+)?")
 _MARK = re.compile(r"^####[ \t]*(\S.*)$", re.MULTILINE)
 
 
@@ -43,9 +47,11 @@ def verify(solution: str, answer: str) -> Finding:
   found = math_verify.parse(_conclusion(solution))
   if not found:
     return Finding.MISSING
-  if math_verify.verify(reference, found):
-    return Finding.RIGHT
-  return Finding.WRONG
+  right = math_verify.verify(reference, found)
+  if not right and _AT_LEAST_ONE.fullmatch(answer.strip()):
+    bare = _PERCENT.sub("", _conclusion(solution))
+    right = math_verify.verify(reference, math_verify.parse(bare))
+  return Finding.RIGHT if right else Finding.WRONG
 
 
 @functools.lru_cache(maxsize=1024)

@@ -28,9 +28,6 @@ from rrm_jax.judgements import rows
 from rrm_jax.records import Comparison, Judgement
 from rrm_jax.train.report import write_json
 
-_INVALID = flags.DEFINE_float("invalid", 0.5, "What no verdict is worth.")
-_OUTPUT = flags.DEFINE_string("output", "", "JSON file to write, if any.")
-
 
 class Run(NamedTuple):
   """What a folder of launch.evaluate holds.
@@ -188,15 +185,22 @@ def main(argv: Sequence[str]) -> int:
   setup.quiet_logs()
   try:
     runs = [read(Path(name)) for name in argv[1:]]
-    found = compare(runs[0], runs[1], _INVALID.value)
+    found = compare(runs[0], runs[1], flags.FLAGS.invalid)
   except ValueError as error:
     setup.fail(error)
     return 1
   _printed(found, runs, argv[1:])
-  if _OUTPUT.value:
-    write_json(Path(_OUTPUT.value), found)
+  if flags.FLAGS.output:
+    write_json(Path(flags.FLAGS.output), found)
   return 0
 
 
+def define() -> None:
+  """The flags."""
+  flags.DEFINE_float("invalid", 0.5, "What no verdict is worth.")
+  flags.DEFINE_string("output", "", "JSON file to write, if any.")
+
+
 if __name__ == "__main__":
+  define()
   app.run(main, flags_parser=setup.parse_flags)

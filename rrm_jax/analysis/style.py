@@ -111,11 +111,23 @@ def counting_axis(axes: Axes) -> None:
 
 def accuracy_axis(axes: Axes, lowest: Number) -> Annotation:
   """Percentages from 40 (or lower, if need be) to 100, with a chance line."""
-  axes.set_ylim(min(0.4, lowest - 0.02), 1.005)
+  share_axis(axes, min(0.4, lowest - 0.02), 1.005)
+  return level(axes, 0.5, Look("chance", FAINT))
+
+
+def share_axis(axes: Axes, low: Number, high: Number) -> None:
+  """Shares between these as percentages."""
+  axes.set_ylim(low, high)
   axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-  axes.axhline(0.5, color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-  look = Look("chance", FAINT)
-  return _label(axes, look, axes.get_xlim()[1], 0.5, leader=False)
+
+
+def level(axes: Axes, value: Number, look: Look) -> Annotation:
+  """A dashed line from side to side, with its name in the margin."""
+  dashes = (0, (4, 3))
+  axes.axhline(
+    value, color=look.colour, linewidth=1, linestyle=dashes, zorder=1
+  )
+  return _label(axes, look, axes.get_xlim()[1], value, leader=False)
 
 
 def save(made: Figure, path: str | pathlib.Path) -> None:

@@ -10,8 +10,11 @@
 place --judge=simulated:E asks no model, but `correct`, and errs in a share E of
 the answers: for planning. --candidates is a name or a JSONL file with `query`
 and `candidates`, optional `id`, `subset` and `correct`. --strategy is knockout,
-round_robin, random, swiss or active. Writes DIR/report.json, DIR/matches.jsonl
-and DIR/judgements.jsonl.
+round_robin, random, swiss or active. Writes DIR/report.json, DIR/matches.jsonl,
+DIR/judgements.jsonl, DIR/plots/ and DIR/report.html: one page with all of it,
+down to what the judge wrote on any match, to open in a browser.
+--beside=DIR,DIR draws the curves of other tournaments on the same prompts with
+this one's.
 
 The same command continues a run that was killed: what is in OUTPUT/cache, or in
 --cache, which several runs may share, is not judged again.
@@ -28,14 +31,14 @@ from ml_collections import config_flags
 
 from launch import judges, setup
 from rrm_jax import config, workdir
-from rrm_jax.analysis import accuracy
+from rrm_jax.analysis import accuracy, tournament_curves, tournament_plots
 from rrm_jax.analysis.tournament_table import readable
 from rrm_jax.benchmarks import best_of
 from rrm_jax.data import candidate_sets, gsm8k, public_sets
 from rrm_jax.judgements import rows
 from rrm_jax.judgements.streams import gathered
 from rrm_jax.records import Candidates, Comparison
-from rrm_jax.tournament import contests, report, run, schedules
+from rrm_jax.tournament import contests, html_page, report, run, schedules
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", "configs/tournament.py", "How to play and judge, and its fields."
@@ -47,6 +50,9 @@ _STRATEGY = flags.DEFINE_string(
   "strategy", "", "Who meets whom; the config's if empty."
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
+_BESIDE = flags.DEFINE_list(
+  "beside", [], "Outputs of other tournaments, to be drawn with this one."
+)
 _ANSWER = flags.DEFINE_enum(
   "answer", "none", ["none", "number"],
   "What of a candidate counts in the candidates' own majority vote.",
@@ -72,6 +78,7 @@ def _tell(progress: run.Progress) -> None:
 def _tournament(cfg: config.Tournament) -> dict:
   output = setup.output_folder(_OUTPUT.value)
   judges.check()
+  others = tournament_curves.read(_BESIDE.value)
   everything = candidate_sets.resolve(_CANDIDATES.value)
   name = public_sets.name(_CANDIDATES.value)
   best_of.check(name, everything)
@@ -99,8 +106,16 @@ def _tournament(cfg: config.Tournament) -> dict:
     "left_out": len(everything) - len(groups),
     **figures,
     "published": _published(name, groups, figures["results"]),
-    "files": {**_written(output, outcome, known), "report": str(path)},
   }
+  made["curves"] = tournament_curves.curves(made, others)
+  page = output / "report.html"
+  made["files"] = {
+    **_written(output, outcome, known),
+    **_drawn(output / "plots", made),
+    "page": str(page),
+    "report": str(path),
+  }
+  workdir.write_whole(page, html_page.render(made, groups, outcome))
   workdir.write_whole(path, json.dumps(made, indent=2) + "\n")
   return made
 
@@ -137,6 +152,19 @@ def _written(
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in some)
     workdir.write_whole(paths[name], text)
   return {name: str(path) for name, path in paths.items()}
+
+
+def _drawn(folder: Path, made: Mapping) -> dict[str, str]:
+  """Draws what there is; returns the files by what they show."""
+  folder.mkdir(exist_ok=True)
+  files = {}
+  if made["curves"]:
+    files["curves"] = str(folder / "curves.png")
+    tournament_plots.curves(files["curves"], made["best_of"], made["curves"])
+  if made["leaderboard"]:
+    files["leaderboard"] = str(folder / "leaderboard.png")
+    tournament_plots.leaderboard(files["leaderboard"], made["leaderboard"])
+  return files
 
 
 def _extract() -> Callable[[str], str | None] | None:

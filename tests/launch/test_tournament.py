@@ -11,6 +11,7 @@ from rrm_jax.benchmarks import rewardbench2
 from rrm_jax.data import arithmetic
 from tests.data.published import write_parquet
 from tests.launch import running
+from tests.tournament.test_html_page import Parser
 
 TASK = config.Data(max_terms=4)
 
@@ -86,7 +87,8 @@ def test_killed_in_a_round_robin_and_run_again_is_the_same(
   assert f"{before} judgements of this judge" in errors
   keys = running.cached(output / "cache")
   assert len(keys) == len(set(keys)) == 12 * 15 * 2
-  for name in ("report.json", "matches.jsonl", "judgements.jsonl"):
+  files = ("report.json", "report.html", "matches.jsonl", "judgements.jsonl")
+  for name in files:
     one, other = (
       (folder / name).read_text().replace(str(folder), "")
       for folder in (tmp_path / "whole", output)
@@ -178,6 +180,25 @@ def test_a_benchmark_is_scored_by_its_rule(tmp_path):
   assert "By the benchmark's rule" in printed and "Precise IF" in printed
 
 
+def test_what_people_look_at(file, tmp_path):
+  flags = ("--judge=simulated:0.2", "--config.schedule.games=2")
+  other = tmp_path / "other"
+  code, _, errors = _play(file, other, *flags, "--strategy=round_robin")
+  assert code == 0, errors
+  output = tmp_path / "out"
+  flags += ("--strategy=knockout", f"--beside={other}")
+  code, printed, errors = _play(file, output, *flags)
+  assert code == 0, errors
+  report = json.loads((output / "report.json").read_text())
+  assert list(report["curves"]) == ["knockout, 2 games", "round robin, 2 games"]
+  page = (output / "report.html").read_text()
+  assert json.loads(Parser(page).texts["report-data"]) == report
+  for name in ("curves", "leaderboard", "page"):
+    assert report["files"][name] in printed
+  for name in ("curves", "leaderboard"):
+    assert (output / "plots" / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
+
+
 @pytest.mark.parametrize(
   ("flags", "message"),
   [
@@ -194,6 +215,7 @@ def test_a_benchmark_is_scored_by_its_rule(tmp_path):
       "budget=4 is below 5, the fewest judgements",
     ),
     (["--judge=", "--model=/nowhere"], "config.json does not exist"),
+    (["--beside=/nowhere"], "/nowhere/report.json cannot be read"),
   ],
 )
 def test_mistakes_are_one_line(file, tmp_path, flags, message):

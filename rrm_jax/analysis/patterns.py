@@ -1,10 +1,10 @@
 """How a judge reasons, told by its words.
 
-RRM's authors count words of four kinds in the thoughts of RRM-32B and of the
-model it was trained from (Guo et al. 2025, arXiv:2505.14674): trained, it
-changes its way, reflects and compares more, and breaks problems down less. The
-paper's lists end in "and so on"; these hold the words that it names, and their
-inflections.
+RRM's authors (Guo et al. 2025, arXiv:2505.14674) count words of four kinds in
+the thoughts of a judge and of the model it was trained from. Their lists are
+not at hand: these hold words of each kind that are known to be theirs only from
+memory, with inflections and a few phrases more, so shares can be compared
+between judges here and not with the paper's.
 """
 
 import re

@@ -24,8 +24,7 @@ from rrm_jax.analysis import paired
 from rrm_jax.benchmarks import outcomes, protocol
 from rrm_jax.benchmarks import paired as benchmark
 from rrm_jax.data import public_sets
-from rrm_jax.judgements import rows
-from rrm_jax.records import Comparison, Judgement
+from rrm_jax.judgements import files
 from rrm_jax.train.report import write_json
 
 
@@ -34,13 +33,11 @@ class Run(NamedTuple):
 
   Attributes:
     report: Its report.json.
-    judgements: All that was said.
-    comparisons: What that was about, without texts, by uid.
+    said: Its judgements.jsonl.
   """
 
   report: Mapping
-  judgements: list[Judgement]
-  comparisons: dict[str, Comparison]
+  said: files.Run
 
 
 def read(folder: Path) -> Run:
@@ -52,8 +49,6 @@ def read(folder: Path) -> Run:
   path = folder / "report.json"
   try:
     report = json.loads(path.read_text(encoding="utf-8"))
-    path = folder / "judgements.jsonl"
-    text = path.read_text(encoding="utf-8")
   except OSError as error:
     raise ValueError(
       f"{path}: {error.strerror}; give the --output of a launch.evaluate that "
@@ -61,17 +56,7 @@ def read(folder: Path) -> Run:
     ) from None
   except ValueError as error:
     raise ValueError(f"{path} is no JSON: {error}") from None
-  judgements, comparisons = [], {}
-  for number, line in enumerate(text.rstrip("\n").split("\n"), 1):
-    try:
-      row = json.loads(line)
-      judgements.append(rows.from_row(row))
-      comparisons[row["id"]] = Comparison(
-        row["id"], (), ("", ""), row["label"], row["subset"]
-      )
-    except (ValueError, KeyError, TypeError) as error:
-      raise ValueError(f"{path}:{number} is no judgement: {error!r}") from None
-  return Run(report, judgements, comparisons)
+  return Run(report, files.read(folder / "judgements.jsonl"))
 
 
 def compare(first: Run, second: Run, invalid: float) -> dict:
@@ -86,10 +71,7 @@ def compare(first: Run, second: Run, invalid: float) -> dict:
     ValueError: the runs share no comparison, or disagree on its label.
   """
   one, other = benchmark.common(
-    *(
-      outcomes.of_judgements(r.judgements, r.comparisons)
-      for r in (first, second)
-    )
+    *(outcomes.of_judgements(*run.said) for run in (first, second))
   )
   scored, why = None, ""
   names = {public_sets.name(run.report["name"]) for run in (first, second)}
@@ -97,16 +79,16 @@ def compare(first: Run, second: Run, invalid: float) -> dict:
   if name.partition("/")[0] in protocol.PROTOCOLS:
     shared = {outcome.uid for outcome in one}
     try:
-      protocol.check(name, [first.comparisons[uid] for uid in shared])
+      protocol.check(name, [first.said.comparisons[uid] for uid in shared])
     except ValueError as error:
       why = str(error)
     else:
       scored = benchmark.compare(name, one, other, invalid)
   return {
     **paired.compare(
-      first.judgements,
-      second.judgements,
-      first.comparisons | second.comparisons,
+      first.said.judgements,
+      second.said.judgements,
+      first.said.comparisons | second.said.comparisons,
       invalid=invalid,
     ),
     "benchmark": scored,

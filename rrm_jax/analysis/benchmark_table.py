@@ -43,10 +43,7 @@ def overview(reports: Sequence[Mapping], missing: Mapping[str, str]) -> str:
     reports: As `readable` takes them.
     missing: Why a benchmark was not judged, by its name.
   """
-  table = _table(
-    "Benchmarks, % [95% interval]",
-    ["RRM", "RM-R1", "both orders", "n", "flipped", "invalid"],
-  )
+  table = _table(["RRM", "RM-R1", "both orders", "n", "flipped", "invalid"])
   for report in reports:
     scored = report["benchmark"]
     published = scored["published"] if scored else [{}, {}]
@@ -62,7 +59,8 @@ def overview(reports: Sequence[Mapping], missing: Mapping[str, str]) -> str:
   for name in missing:
     table.add_row(escape(name), *["-"] * 6)
   lines = [f"not judged: {name}: {why}" for name, why in missing.items()]
-  return "\n".join([_text(table), *lines])
+  title = "Benchmarks by their published rules and ours, % [95% interval]"
+  return "\n".join([title, _text(table), *lines])
 
 
 def _head(report: Mapping) -> str:
@@ -92,24 +90,25 @@ def _head(report: Mapping) -> str:
 def _scores(rows: Sequence[Mapping], votes: int) -> str:
   """The scores of so many votes: a line for each part, a column for each rule.
 
-  The last column has the intervals.
+  The last column has the intervals, and n is its number of comparisons, or of
+  groups where these count.
   """
   rows = [row for row in rows if row["votes"] == votes]
   columns: dict[str, dict[str, Mapping]] = {}
   for row in rows:
     columns.setdefault(_heading(row), {})[row["name"]] = row
-  title = f"Majority of {votes} votes" if votes > 1 else "Accuracy"
-  table = _table(f"{title}, % [95% interval]", [*columns, "n"])
+  table = _table([*columns, "n"])
   for name in dict.fromkeys(row["name"] for row in rows):
     *some, last = [column.get(name) for column in columns.values()]
-    counted = [cell["counted"] for cell in [*some, last] if cell]
+    counted = next(c["counted"] for c in [last, *reversed(some)] if c)
     table.add_row(
       escape(name),
       *(percent(cell["accuracy"] if cell else None) for cell in some),
       interval(last),
-      "-" if counted[0] is None else str(counted[0]),
+      "-" if counted is None else str(counted),
     )
-  return _text(table)
+  title = f"Majority of {votes} votes" if votes > 1 else "Accuracy"
+  return f"{title}, % [95% interval]\n{_text(table)}"
 
 
 def _heading(row: Mapping) -> str:
@@ -118,8 +117,26 @@ def _heading(row: Mapping) -> str:
   return f"{row['rule']}\n({who})" if colon else row["rule"]
 
 
+def _details(details: Mapping, name: str = "") -> list[str]:
+  """A benchmark's own further measures, those of one kind in a line."""
+  numbers = [
+    f"{what.replace('_', ' ')} {value:.4g}"
+    for what, value in details.items()
+    if isinstance(value, int | float)
+  ]
+  lines = (
+    [": ".join(filter(None, [name, ", ".join(numbers)]))] if numbers else []
+  )
+  for what, inner in details.items():
+    if isinstance(inner, Mapping):
+      lines += _details(inner, what.replace("_", " "))
+  return lines
+
+
 def _behaviour(report: Mapping) -> str:
-  lines = []
+  lines = (
+    _details(report["benchmark"]["details"]) if report["benchmark"] else []
+  )
   reasons = [f"{n} {why}" for why, n in report["invalid"].items() if n]
   if reasons:
     lines.append(f"No verdict: {', '.join(reasons)}")
@@ -137,11 +154,8 @@ def _behaviour(report: Mapping) -> str:
   return "\n".join(lines)
 
 
-def _table(title: str, headings: Sequence[str]) -> Table:
-  table = Table(
-    title=title, title_justify="left", title_style="", header_style="",
-    box=None, pad_edge=False, padding=(0, 1),
-  )  # fmt: skip
+def _table(headings: Sequence[str]) -> Table:
+  table = Table(header_style="", box=None, pad_edge=False, padding=(0, 1))
   table.add_column("", overflow="ellipsis", no_wrap=True)
   for heading in headings:
     table.add_column(heading, justify="right", no_wrap=True)

@@ -23,6 +23,11 @@ REPORT = {
     "order": "one, by an unseeded coin",
     "published": [WHOLE, {**WHOLE, "overall": 0.75}],
     "both_orders": WHOLE,
+    "details": {
+      "agreement": 0.875,
+      "kappa": None,
+      "without_ties": {"f1_macro": 0.65432, "recall": 0.5},
+    },
   },
   "comparisons": 100,
   "accuracy": 0.8,
@@ -60,13 +65,14 @@ Accuracy, % [95% interval]
 overall                     75.0       65.0  70.0 [60.0, 80.0]  7
 xstest-should-respond       50.0          -                  -  7
 
-Majority of 5 votes, % [95%
-interval]
+Majority of 5 votes, % [95% interval]
                both orders  n
 overall  77.0 [67.0, 87.0]  7
 
 All judgements
 
+agreement 0.875
+without ties: f1 macro 0.6543, recall 0.5
 No verdict: 4 no box
 Verdicts for the longer response: 75.0 %; it is the better one in 50.0 %
 Tokens: 12,345 read, 99 written, of them 50 of thought

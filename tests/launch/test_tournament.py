@@ -209,7 +209,7 @@ def test_what_people_look_at(file, tmp_path):
     (["--judge=oracle:0.1"], "must be simulated:E with a share E of errors"),
     (["--output=/dev/null/out"], "--output=/dev/null/out: "),
     (["--candidates=/dev/null"], "/dev/null has no rows"),
-    (["--candidates=/nowhere"], "or the name gsm8k"),
+    (["--candidates=/nowhere"], "or one of the names rewardbench2"),
     (
       ["--strategy=active", "--config.schedule.budget=4"],
       "budget=4 is below 5, the fewest judgements",

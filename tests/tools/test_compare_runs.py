@@ -84,8 +84,12 @@ def test_a_benchmark_in_part_has_the_plain_mean(tmp_path):
   [
     ("report.json", None, "report.json: No such file or directory; give the"),
     ("report.json", "{", "report.json is no JSON"),
-    ("judgements.jsonl", None, "judgements.jsonl: No such file"),
-    ("judgements.jsonl", '{"id": "a"}\n', "judgements.jsonl:1 is no judgement"),
+    ("judgements.jsonl", None, "judgements.jsonl cannot be read"),
+    (
+      "judgements.jsonl",
+      '{"id": "a"}\n',
+      "jsonl:1: the row has no field",
+    ),
   ],
 )
 def test_what_is_no_run_is_named(tmp_path, file, text, message):

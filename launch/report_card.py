@@ -21,11 +21,13 @@ class DataSet(NamedTuple):
   Attributes:
     spec: As it was asked for.
     benchmark: The name under which `protocol` knows its rule, "" for none.
+    sections: Of its score.
     comparisons: All of them.
   """
 
   spec: str
   benchmark: str
+  sections: Sequence[str]
   comparisons: Sequence[Comparison]
 
 
@@ -38,19 +40,24 @@ def read(spec: str) -> DataSet:
   comparisons = public_sets.resolve(spec)
   name = public_sets.name(spec)
   if name.partition("/")[0] not in protocol.PROTOCOLS:
-    return DataSet(spec, "", comparisons)
-  protocol.check(name, comparisons)
-  return DataSet(spec, name, comparisons)
+    return DataSet(spec, "", (), comparisons)
+  sections = protocol.check(name, comparisons)
+  return DataSet(spec, name, sections, comparisons)
 
 
 def unscored(data: DataSet, fitting: Sequence[Comparison]) -> str:
-  """Why the benchmark's rule cannot score what is left; "" if it can."""
-  if data.benchmark:
-    try:
-      protocol.check(data.benchmark, fitting)
-    except ValueError as error:
-      return str(error)
-  return ""
+  """Why the benchmark's rule cannot score what is left; "" if it can.
+
+  A mean over some of its sections would be another number under its name.
+  """
+  if not data.benchmark:
+    return ""
+  try:
+    left = protocol.check(data.benchmark, fitting)
+  except ValueError as error:
+    return str(error)
+  gone = [section for section in data.sections if section not in left]
+  return f"nothing is left of {', '.join(gone)}" if gone else ""
 
 
 def figures(

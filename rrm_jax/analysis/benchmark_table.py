@@ -73,8 +73,12 @@ def _head(report: Mapping) -> str:
     lines.append("  SIMULATED: no model judged; this is for planning")
   if report["left_out"]:
     counts = report["left_out_by_subset"].items()
-    where = ", ".join(f"{count} {name}".strip() for name, count in counts)
-    lines.append(f"  left out, as prompts are too long: {where}")
+    where = ", ".join(f"{name} {count}".strip() for name, count in counts)
+    total = report["left_out"] + report["comparisons"]
+    lines.append(
+      f"  left out, as prompts are too long: {report['left_out']} of {total} "
+      f"({where})"
+    )
   if report["unscored"]:
     lines.append(f"  no published score: {report['unscored']}")
   if scored := report["benchmark"]:
@@ -82,9 +86,7 @@ def _head(report: Mapping) -> str:
       f"  {scored['benchmark']}: {scored['rule']}",
       f"  order of the published rule: {scored['order']}",
     ]
-  return "\n".join(
-    textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in lines
-  )
+  return _wrapped(lines)
 
 
 def _scores(rows: Sequence[Mapping], votes: int) -> str:
@@ -124,9 +126,8 @@ def _details(details: Mapping, name: str = "") -> list[str]:
     for what, value in details.items()
     if isinstance(value, int | float)
   ]
-  lines = (
-    [": ".join(filter(None, [name, ", ".join(numbers)]))] if numbers else []
-  )
+  head = f"{name}: " if name else ""
+  lines = [head + ", ".join(numbers)] if numbers else []
   for what, inner in details.items():
     if isinstance(inner, Mapping):
       lines += _details(inner, what.replace("_", " "))
@@ -134,9 +135,8 @@ def _details(details: Mapping, name: str = "") -> list[str]:
 
 
 def _behaviour(report: Mapping) -> str:
-  lines = (
-    _details(report["benchmark"]["details"]) if report["benchmark"] else []
-  )
+  scored = report["benchmark"]
+  lines = _details(scored["details"]) if scored else []
   reasons = [f"{n} {why}" for why, n in report["invalid"].items() if n]
   if reasons:
     lines.append(f"No verdict: {', '.join(reasons)}")
@@ -151,7 +151,13 @@ def _behaviour(report: Mapping) -> str:
     f"Tokens: {spent['prompt']:,} read, {spent['completion']:,} written, of "
     f"them {spent['thinking']:,} of thought"
   )
-  return "\n".join(lines)
+  return _wrapped(lines)
+
+
+def _wrapped(lines: Sequence[str]) -> str:
+  return "\n".join(
+    textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in lines
+  )
 
 
 def _table(headings: Sequence[str]) -> Table:

@@ -236,10 +236,13 @@ def report(
   }
 
 
-def check(name: str, comparisons: Iterable[Comparison]) -> None:
+def check(name: str, comparisons: Iterable[Comparison]) -> list[str]:
   """Refuses comparisons that a benchmark's rule could not score.
 
   To be called before they are judged, which may take hours.
+
+  Returns:
+    The sections that the score is going to have.
 
   Raises:
     ValueError: the name is of no benchmark, or a part of it is missing.
@@ -248,7 +251,7 @@ def check(name: str, comparisons: Iterable[Comparison]) -> None:
     Outcome(one.uid, one.label or 0, one.label or 0, subset=one.subset)
     for one in comparisons
   ]
-  published(find(name), right, outcomes.RRM_INVALID)
+  return list(published(find(name), right, outcomes.RRM_INVALID).sections)
 
 
 def find(name: str) -> Protocol:

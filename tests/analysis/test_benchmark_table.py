@@ -55,7 +55,7 @@ ROWS = [
 GOLDEN = """\
 rewardbench, seed 3
   judge: runs/mini rl@15, fingerprint 0123456789ab
-  left out, as prompts are too long: 2 hep-go, 1
+  left out, as prompts are too long: 3 of 103 (hep-go 2, 1)
   RewardBench: mean of 4 sections; subsets by their size, math-prm as 984
   order of the published rule: one, by an unseeded coin
 

@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
+from launch import report_card
 from rrm_jax import config
-from rrm_jax.benchmarks import results
+from rrm_jax.benchmarks import protocol, results
 from rrm_jax.data import arithmetic
+from rrm_jax.records import Comparison
 from tests.benchmarks import test_against_data as small
 from tests.launch import running
 
@@ -289,6 +291,19 @@ def test_a_benchmark_in_part_is_refused_before_a_model_is_loaded(tmp_path):
   assert "error: RM-Bench's domains math, safety have no prompt" in errors
 
 
+def test_a_mean_of_some_sections_has_not_the_benchmarks_name():
+  rows = [
+    Comparison(str(n), (), ("a", "b"), 1, subset)
+    for n, subset in enumerate(("natural", "adversarial/manual"))
+  ]
+  sections = protocol.check("llmbar", rows)
+  data = report_card.DataSet("llmbar", "llmbar", sections, rows)
+  assert report_card.unscored(data, rows) == ""
+  why = "nothing is left of adversarial/manual, adversarial"
+  assert report_card.unscored(data, rows[:1]) == why
+  assert report_card.unscored(data._replace(benchmark=""), rows[:1]) == ""
+
+
 def test_what_is_too_long_costs_the_score_but_not_the_run(whole, tmp_path):
   """The one prompt of a domain is too long for the limit."""
   _, workdir, _, _ = whole
@@ -314,4 +329,4 @@ def test_what_is_too_long_costs_the_score_but_not_the_run(whole, tmp_path):
   assert report["left_out_by_subset"] == {"safety-refuse": 9}
   for text in (report["unscored"], errors, printed):
     assert "RM-Bench's domains safety have no prompt" in text
-  assert "9 safety-refuse" in printed
+  assert "9 of 36 (safety-refuse 9)" in printed

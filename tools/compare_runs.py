@@ -9,94 +9,24 @@ and by the plain mean, with a p-value of random signs and McNemar's exact test.
 FILE gets the same as JSON, for each subset.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from absl import app, flags
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from launch import setup
-from rrm_jax.analysis import paired
-from rrm_jax.benchmarks import outcomes, protocol
-from rrm_jax.benchmarks import paired as benchmark
-from rrm_jax.data import public_sets
-from rrm_jax.judgements import files
+from launch import paired_runs, setup
 from rrm_jax.train.report import write_json
 
-
-class Run(NamedTuple):
-  """What a folder of launch.evaluate holds.
-
-  Attributes:
-    report: Its report.json.
-    said: Its judgements.jsonl.
-  """
-
-  report: Mapping
-  said: files.Run
+_INVALID = flags.DEFINE_float("invalid", 0.5, "What no verdict is worth.")
+_OUTPUT = flags.DEFINE_string("output", "", "JSON file to write, if any.")
 
 
-def read(folder: Path) -> Run:
-  """Reads a run.
-
-  Raises:
-    ValueError: a file is missing or damaged; the message names it.
-  """
-  path = folder / "report.json"
-  try:
-    report = json.loads(path.read_text(encoding="utf-8"))
-  except OSError as error:
-    raise ValueError(
-      f"{path}: {error.strerror}; give the --output of a launch.evaluate that "
-      "is done"
-    ) from None
-  except ValueError as error:
-    raise ValueError(f"{path} is no JSON: {error}") from None
-  return Run(report, files.read(folder / "judgements.jsonl"))
-
-
-def compare(first: Run, second: Run, invalid: float) -> dict:
-  """The second run beside the first, ready for JSON.
-
-  Returns:
-    What `analysis.paired.compare` gives; `benchmark`: what
-    `benchmarks.paired.compare` gives, None where no rule applies; then
-    `unscored` says why.
-
-  Raises:
-    ValueError: the runs share no comparison, or disagree on its label.
-  """
-  one, other = benchmark.common(
-    *(outcomes.of_judgements(*run.said) for run in (first, second))
-  )
-  scored, why = None, ""
-  names = {public_sets.name(run.report["name"]) for run in (first, second)}
-  name = names.pop() if len(names) == 1 else ""
-  if name.partition("/")[0] in protocol.PROTOCOLS:
-    shared = {outcome.uid for outcome in one}
-    try:
-      protocol.check(name, [first.said.comparisons[uid] for uid in shared])
-    except ValueError as error:
-      why = str(error)
-    else:
-      scored = benchmark.compare(name, one, other, invalid)
-  return {
-    **paired.compare(
-      first.said.judgements,
-      second.said.judgements,
-      first.said.comparisons | second.said.comparisons,
-      invalid=invalid,
-    ),
-    "benchmark": scored,
-    "unscored": why,
-  }
-
-
-def _printed(found: Mapping, runs: Sequence[Run], names: Sequence[str]) -> None:
+def _printed(
+  found: Mapping, runs: Sequence[paired_runs.Run], names: Sequence[str]
+) -> None:
   console = Console(highlight=False)
   for place, (name, run) in enumerate(zip(names, runs, strict=True), 1):
     who = f"{run.report['model']} {run.report['weights']}".strip()
@@ -166,23 +96,16 @@ def main(argv: Sequence[str]) -> int:
     raise app.UsageError("give the folders of two runs of launch.evaluate")
   setup.quiet_logs()
   try:
-    runs = [read(Path(name)) for name in argv[1:]]
-    found = compare(runs[0], runs[1], flags.FLAGS.invalid)
+    runs = [paired_runs.read(Path(name)) for name in argv[1:]]
+    found = paired_runs.compare(runs[0], runs[1], _INVALID.value)
   except ValueError as error:
     setup.fail(error)
     return 1
   _printed(found, runs, argv[1:])
-  if flags.FLAGS.output:
-    write_json(Path(flags.FLAGS.output), found)
+  if _OUTPUT.value:
+    write_json(Path(_OUTPUT.value), found)
   return 0
 
 
-def define() -> None:
-  """The flags."""
-  flags.DEFINE_float("invalid", 0.5, "What no verdict is worth.")
-  flags.DEFINE_string("output", "", "JSON file to write, if any.")
-
-
 if __name__ == "__main__":
-  define()
   app.run(main, flags_parser=setup.parse_flags)

@@ -5,12 +5,12 @@
   python -m launch.evaluate --model=runs/mini --data=all --output=DIR
 
 --model is a workdir of launch.train, or a Hugging Face folder as it is; in its
-place --judge=simulated:E asks no model, but the labels, and errs in a share E
-of the answers. --data is a benchmark's name, NAME=FOLDER, `all` for every
-benchmark that is there, or a JSONL file with `query` and either `chosen` and
-`rejected`, or `response_1`, `response_2` and `label`; optional `id` and
-`subset`. A benchmark is scored by its published rule and, beside it, over both
-orders with an interval.
+place --judge may be an endpoint, someone's verdicts or scores, or simulated:E,
+which goes by the labels and errs in a share E: see `launch/judges.py`. --data
+is a benchmark's name, NAME=FOLDER, `all` for every benchmark that is there, or
+a JSONL file with `query` and either `chosen` and `rejected`, or `response_1`,
+`response_2` and `label`; optional `id` and `subset`. A benchmark is scored by
+its published rule and, beside it, over both orders with an interval.
 
 Writes DIR/judgements.jsonl as it goes, then DIR/report.json, report.csv and
 accuracy.png (for `all` in DIR/NAME), and a line in a table of runs, --results.

@@ -1,24 +1,32 @@
 """Who judges: the flags that say so, and what they open.
 
 --model is a workdir of launch.train, or a Hugging Face folder as it is. In its
-place --judge=simulated:E asks no model, but the data, and errs in a share E of
-the answers: for planning, and to see what a report looks like.
+place --judge may be
+
+  http://HOST:8000/v1#NAME  the model NAME behind an OpenAI-compatible endpoint,
+                            asked as ours are; a key is in OPENAI_API_KEY
+  verdicts:FILE.jsonl       someone else's verdicts, or the scores of a scalar
+                            reward model; see `baselines.verdict_file`
+  simulated:E               no model, but the data, erring in a share E of the
+                            answers: for planning
 """
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from absl import flags
 
 from rrm_jax import config
 from rrm_jax import judge as judges
+from rrm_jax.baselines import verdict_file
+from rrm_jax.baselines.endpoint import Endpoint
 from rrm_jax.judgements import rows
 from rrm_jax.judgements.cache import Cache
 from rrm_jax.judgements.streams import Batch, Stream, cached
-from rrm_jax.records import Candidates, Comparison, Question
+from rrm_jax.records import Candidates, Comparison, Judging, Question
 from rrm_jax.tournament import simulated
 from rrm_jax.train import loading
 
@@ -26,7 +34,7 @@ _MODEL = flags.DEFINE_string(
   "model", "", "A workdir, or a Hugging Face folder."
 )
 _JUDGE = flags.DEFINE_string(
-  "judge", "", "simulated:E, a judge without a model that errs in a share E."
+  "judge", "", "http://HOST/v1#NAME, verdicts:FILE.jsonl or simulated:E."
 )
 _WEIGHTS = flags.DEFINE_string(
   "weights", "", '"stage" or "stage@step"; the model it reports on if empty.'
@@ -34,6 +42,8 @@ _WEIGHTS = flags.DEFINE_string(
 _CACHE = flags.DEFINE_string(
   "cache", "", "Folder of judgements made before; OUTPUT/cache if empty."
 )
+
+_HTTP = ("http", "https")
 
 
 class Items(Protocol):
@@ -82,8 +92,21 @@ def check() -> None:
   """
   if bool(_MODEL.value) == bool(_JUDGE.value):
     raise ValueError("give one of --model and --judge")
-  if _JUDGE.value:
+  if not _JUDGE.value:
+    return
+  kind, _, rest = _JUDGE.value.partition(":")
+  if kind == "simulated":
     _error(_JUDGE.value)
+  elif kind in _HTTP and not rest.partition("#")[2]:
+    raise ValueError(
+      f"--judge={_JUDGE.value} does not say which model; add #NAME, as the "
+      "server calls it"
+    )
+  elif kind not in (*_HTTP, "verdicts"):
+    raise ValueError(
+      f"--judge={_JUDGE.value} must be http://HOST/v1#NAME, "
+      "verdicts:FILE.jsonl or simulated:E"
+    )
 
 
 @contextlib.contextmanager
@@ -98,21 +121,54 @@ def opened(cfg: config.Judge, output: Path) -> Iterator[Opened]:
     ValueError: the flags name no judge, or the model cannot be loaded.
   """
   check()
-  if _JUDGE.value:
-    yield _simulated(_JUDGE.value, cfg.seed)
+  spec = _JUDGE.value
+  kind, _, rest = spec.partition(":")
+  if kind == "simulated":
+    yield _told(spec, simulated.flat(_error(spec), cfg.seed), cfg, _Known(spec))
     return
-  judge = judges.load(_MODEL.value, cfg, _WEIGHTS.value)
+  if kind == "verdicts":
+    yield _told(spec, verdict_file.judge(Path(rest)), cfg, _Everything())
+    return
+  if kind in _HTTP:
+    server = _endpoint(spec, cfg)
+    one = _Answering(server.identity, _batches(server), _Everything())
+  else:
+    judge = judges.load(_MODEL.value, cfg, _WEIGHTS.value)
+    short = _Short(judge, cfg.max_prompt_tokens)
+    one = _Answering(judge.identity, judge.stream, short)
   with Cache(Path(_CACHE.value or output / "cache")) as cache:
-    logging.info(cache.told(judge.identity))
-    stream = cached(judge.stream, cache, judge.identity)
+    logging.info(cache.told(one.identity))
     yield Opened(
-      model=_MODEL.value,
+      model=_MODEL.value or spec,
       weights=_WEIGHTS.value,
-      fingerprint=rows.digest(judge.identity),
+      fingerprint=rows.digest(one.identity),
       simulated=False,
-      stream=judges.watched(stream, "judging"),
-      fitting=_Short(judge, cfg.max_prompt_tokens),
+      stream=judges.watched(cached(one.stream, cache, one.identity), "judging"),
+      fitting=one.fitting,
     )
+
+
+class _Answering(NamedTuple):
+  """A judge whose answers are kept, by all that they hang on."""
+
+  identity: Mapping[str, Any]
+  stream: Stream
+  fitting: Items
+
+
+def _endpoint(spec: str, cfg: config.Judge) -> Endpoint:
+  url, _, name = spec.partition("#")
+  return Endpoint(
+    url, name, cfg.template or config.Template(), cfg.sampling, seed=cfg.seed
+  )
+
+
+def _batches(server: Endpoint) -> Stream:
+  def stream(questions: Sequence[Question]) -> Iterator[Batch]:
+    for number, judgement in server.stream(questions):
+      yield Batch({number: judgement}, {})
+
+  return stream
 
 
 class _Short(NamedTuple):
@@ -132,8 +188,20 @@ class _Short(NamedTuple):
     )
 
 
-def _simulated(spec: str, seed: int) -> Opened:
-  judging = simulated.flat(_error(spec), seed)
+class _Everything:
+  """What there is, whatever its length."""
+
+  def comparisons(self, found: Sequence[Comparison]) -> list[Comparison]:
+    return list(found)
+
+  def groups(self, found: Sequence[Candidates]) -> list[Candidates]:
+    return list(found)
+
+
+def _told(
+  spec: str, judging: Judging, cfg: config.Judge, fitting: Items
+) -> Opened:
+  """A judge that costs nothing, so that nothing is kept of it."""
 
   def stream(questions: Sequence[Question]) -> Iterator[Batch]:
     yield Batch(dict(enumerate(judging(questions))), {})
@@ -141,21 +209,21 @@ def _simulated(spec: str, seed: int) -> Opened:
   return Opened(
     model=spec,
     weights="",
-    fingerprint=rows.digest({"judge": spec, "seed": seed}),
-    simulated=True,
+    fingerprint=rows.digest({"judge": spec, "seed": cfg.seed}),
+    simulated=spec.startswith("simulated:"),
     stream=stream,
-    fitting=_Known(spec),
+    fitting=fitting,
   )
 
 
 def _error(spec: str) -> float:
   """The share of errors of a simulated judge."""
-  kind, _, share = spec.partition(":")
+  share = spec.partition(":")[2]
   try:
     error = float(share)
   except ValueError:
     error = -1.0
-  if kind != "simulated" or not 0 <= error <= 1:
+  if not 0 <= error <= 1:
     raise ValueError(
       f"--judge={spec} must be simulated:E with a share E of errors in [0, 1]"
     )

@@ -7,12 +7,13 @@
     --strategy=active --output=DIR
 
 --model is a workdir of launch.train, or a Hugging Face folder as it is. In its
-place --judge=simulated:E asks no model, but `correct`, and errs in a share E of
-the answers: for planning. --candidates is a name or a JSONL file with `query`
-and `candidates`, optional `id`, `subset` and `correct`. --strategy is knockout,
-round_robin, random, swiss or active. Writes DIR/report.json, DIR/matches.jsonl,
-DIR/judgements.jsonl, DIR/plots/ and DIR/report.html: one page with all of it,
-down to what the judge wrote on any match, to open in a browser.
+place --judge may be an endpoint, someone's verdicts, or simulated:E, which goes
+by `correct` and errs in a share E: see `launch/judges.py`. --candidates is a
+name or a JSONL file with `query` and `candidates`, optional `id`, `subset` and
+`correct`. --strategy is knockout, round_robin, random, swiss or active. Writes
+DIR/report.json, DIR/matches.jsonl, DIR/judgements.jsonl, DIR/plots/ and
+DIR/report.html: one page with all of it, down to what the judge wrote on any
+match, to open in a browser.
 --beside=DIR,DIR draws the curves of other tournaments on the same prompts with
 this one's.
 

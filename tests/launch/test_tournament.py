@@ -206,7 +206,7 @@ def test_what_people_look_at(file, tmp_path):
     (["--model=x"], "give one of --model and --judge"),
     (["--judge="], "give one of --model and --judge"),
     (["--judge=simulated:2"], "must be simulated:E with a share E of errors"),
-    (["--judge=oracle:0.1"], "must be simulated:E with a share E of errors"),
+    (["--judge=oracle:0.1"], "verdicts:FILE.jsonl or simulated:E"),
     (["--output=/dev/null/out"], "--output=/dev/null/out: "),
     (["--candidates=/dev/null"], "/dev/null has no rows"),
     (["--candidates=/nowhere"], "or one of the names rewardbench2"),

@@ -88,13 +88,21 @@ def test_a_bracket_has_all_matches_and_none_lie_on_another(
 
 def test_a_match_is_one_click_away(browser, opened):
   judge = says(simulated.flat(0.1), "<think>first this</think> then that")
-  opened(prompts(), judge, config.Schedule("knockout", games=2))
+  _, outcome = opened(prompts(), judge, config.Schedule("knockout", games=2))
   browser.run("document.querySelector('.game').click()")
   browser.wait("document.querySelector('dialog').open")
   shown = text(browser, "dialog")
   assert "Vote 1: for candidate" in shown and "Vote 2: for candidate" in shown
   assert "first this" in shown and "then that" in shown
-  assert "shown as Assistant 1: candidate" in shown
+  match = outcome.contests["p0"].matches[0]
+  facts = browser.run(
+    "[...document.querySelectorAll('.facts')].map((one) => one.innerText)"
+  )
+  assert {game.swapped for game in match.games} == {False, True}
+  for game, fact in zip(match.games, facts, strict=True):
+    first, second = sorted(match.pair, reverse=game.swapped)
+    assert f"Assistant 1: candidate {first}, as Assistant 2" in fact
+    assert f"Assistant 2: candidate {second} " in fact
   assert "finish: stopped" in shown and "thinking tokens" in shown
   assert text(browser, ".thought") == "<think>first this</think>"
   assert browser.run("location.hash") == "#prompt=0&match=0"
@@ -114,6 +122,23 @@ def test_matches_of_other_strategies_are_a_table(browser, opened, strategy):
   a, b = matches[-1].pair
   assert f"{a} " in text(browser, "#match-title")
   assert f"against {b}" in text(browser, "#match-title")
+
+
+def test_the_winner_s_games_come_first(browser, opened):
+  schedule = config.Schedule("round_robin", games=3)
+  _, outcome = opened(prompts(1, 8), simulated.flat(0.3), schedule)
+  labels = []
+  for place, match in enumerate(outcome.contests["p0"].matches):
+    browser.run(f"location.hash = '#prompt=0&match={place}'")
+    title = f"Round 1: {match.pair[0]} "
+    browser.wait(
+      f"document.getElementById('match-title')?.innerText.startsWith('{title}')"
+    )
+    won = sum(game.winner == match.winner for game in match.games)
+    label = f"candidate {match.winner} won, {won} to {3 - won}"
+    browser.wait(f"match.innerText.includes('{label}')")
+    labels.append((match.winner == match.pair[0], won))
+  assert set(labels) == {(True, 2), (True, 3), (False, 2), (False, 3)}
 
 
 def test_by_keyboard_alone(browser, opened):
@@ -163,7 +188,10 @@ def test_a_match_can_be_linked_to(browser, opened):
   browser.run("location.hash = '#prompt=1'")
   browser.wait("document.querySelector('#prompt h2').innerText === 'p1'")
   assert not browser.run("document.querySelector('dialog').open")
-  browser.run("location.hash = '#prompt=99'")
+  for nowhere in ("#prompt=99", "#prompt=x", "#prompts"):
+    browser.run(f"location.hash = '{nowhere}'")
+    browser.run("new Promise((done) => setTimeout(done, 100))")
+    assert text(browser, "#prompt h2") == "p1"
 
 
 def test_html_of_models_is_shown_as_text(browser, opened):

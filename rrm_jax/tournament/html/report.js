@@ -257,7 +257,13 @@ const curves = () =>
 function curvePlot(width) {
   const best = report.best_of;
   const longest = Math.max(...curves().map(([name]) => name.length), 8);
-  const [left, right, top, height, foot] = [48, 7 * longest + 16, 10, 250, 44];
+  const [left, right, top, height, foot] = [
+    48,
+    7.5 * longest + 20,
+    10,
+    250,
+    44,
+  ];
   const names = ["random", "majority", "oracle"].filter((name) => best[name]);
   const points = curves().flatMap(([, some]) => some);
   const values = [
@@ -628,7 +634,8 @@ function erred(data, match) {
 
 function told(match) {
   const [a, b] = match.pair;
-  const score = `${wins(match, 0)} to ${wins(match, 1)}`;
+  const games = [wins(match, 0), wins(match, 1)].sort((x, y) => y - x);
+  const score = `${games[0]} to ${games[1]}`;
   if (match.winner !== null) return `candidate ${match.winner} won, ${score}`;
   const by =
     match.advanced === null

@@ -13,7 +13,8 @@ a JSONL file with `query` and either `chosen` and `rejected`, or `response_1`,
 its published rule and, beside it, over both orders with an interval.
 
 Writes DIR/judgements.jsonl as it goes, then DIR/report.json, report.csv and
-accuracy.png (for `all` in DIR/NAME), and a line in a table of runs, --results.
+accuracy.png, and a line in a table of runs, --results. With `all` these are in
+DIR/NAME, and DIR/summary.json says what was not judged and why.
 The exit status is 0, or 1 after an error, or 2 if `all` did not judge all.
 
 The same command continues a run that was killed: what is in OUTPUT/cache, or in
@@ -36,6 +37,7 @@ from rrm_jax.benchmarks import card, results
 from rrm_jax.data import public_sets
 from rrm_jax.judgements import rows
 from rrm_jax.records import Comparison, Judgement
+from rrm_jax.train.report import write_json
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", "configs/evaluate.py", "How to judge, and its fields."
@@ -123,7 +125,7 @@ def _all(cfg: config.Evaluate, output: Path, table: Path) -> int:
     raise ValueError(
       f"no benchmark can be read: {next(iter(missing.values()))}"
     )
-  reports = []
+  reports: list[dict] = []
   with judges.opened(cfg, output) as judge:
     for data in found:
       folder = output / data.spec.replace("/", "-")
@@ -134,6 +136,10 @@ def _all(cfg: config.Evaluate, output: Path, table: Path) -> int:
         logging.warning("%s is not judged: %s", data.spec, error)
         missing[data.spec] = str(error)
       print()
+  scores = {report["name"]: report["benchmark"] for report in reports}
+  write_json(
+    output / "summary.json", {"benchmarks": scores, "not_judged": missing}
+  )
   print(benchmark_table.overview(reports, missing))
   return 2 if missing else 0
 

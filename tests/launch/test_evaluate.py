@@ -258,7 +258,11 @@ def test_all_benchmarks_that_are_there(tmp_path):
     "simulated:0.5", "all", output, shared=_shared(tmp_path / "shared")
   )
   assert code == 2, errors
-  assert {path.name for path in output.iterdir()} == {"judgebench", "rm-bench"}
+  names = {"judgebench", "rm-bench", "summary.json"}
+  assert {path.name for path in output.iterdir()} == names
+  summary = json.loads((output / "summary.json").read_text())
+  assert set(summary["benchmarks"]) == {"judgebench", "rm-bench"}
+  assert {"rewardbench", "judgebench/claude"} <= set(summary["not_judged"])
   for name in ("judgebench", "rm-bench"):
     report = json.loads((output / name / "report.json").read_text())
     assert report["benchmark"]["published"]
@@ -330,3 +334,14 @@ def test_what_is_too_long_costs_the_score_but_not_the_run(whole, tmp_path):
   for text in (report["unscored"], errors, printed):
     assert "RM-Bench's domains safety have no prompt" in text
   assert "9 of 36 (safety-refuse 9)" in printed
+
+
+def test_a_file_in_a_folder_named_as_a_benchmark_is_a_file(
+  tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "rmb").mkdir()
+  text = "".join(json.dumps(row) + "\n" for row in _rows(2))
+  (tmp_path / "rmb" / "mine.jsonl").write_text(text)
+  data = report_card.read("rmb/mine.jsonl")
+  assert data.benchmark == "" and len(data.comparisons) == 2

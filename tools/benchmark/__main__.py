@@ -22,6 +22,7 @@ def start() -> None:
   if name == "hf":
     from tools.benchmark import hf
 
+    hf.define()
     main = hf.main
   elif name == "rollout":
     from tools.benchmark import rollout

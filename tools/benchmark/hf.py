@@ -30,16 +30,6 @@ from rrm_jax.train import export, importing
 from tools import measuring
 from tools.benchmark import venue
 
-_PRESET = flags.DEFINE_string("preset", "qwen2.5-0.5b", "The model's shape.")
-_DTYPE = flags.DEFINE_enum(
-  "dtype", "bfloat16", ["float32", "bfloat16", "float16"], "Of the tensors."
-)
-_ROUNDS = flags.DEFINE_integer("rounds", 3, "Runs of each task.", lower_bound=1)
-_FOLDER = flags.DEFINE_string(
-  "folder", "", "Where to work; the system's temporary folder if empty."
-)
-_OUTPUT = flags.DEFINE_string("output", "", "A file for the figures, as JSON.")
-
 
 class Run(NamedTuple):
   """One run of a task; `peak` as in `measuring.Effort`."""
@@ -173,34 +163,50 @@ def table(made: Sequence[Row]) -> str:
 
 
 def _suite(place: Path) -> list[Row]:
-  cfg = presets.preset(_PRESET.value)
-  tensors = hf.size(cfg, _DTYPE.value)
-  print(f"{_PRESET.value}, {_DTYPE.value}, {tensors / 1e9:.3f} GB", flush=True)
+  cfg = presets.preset(flags.FLAGS.preset)
+  tensors = hf.size(cfg, flags.FLAGS.dtype)
+  print(
+    f"{flags.FLAGS.preset}, {flags.FLAGS.dtype}, {tensors / 1e9:.3f} GB",
+    flush=True,
+  )
   spawn = multiprocessing.get_context("spawn")
   # Not here: its memory would stay with this process.
   with concurrent.futures.ProcessPoolExecutor(1, spawn) as pool:
-    pool.submit(make, place / "source", cfg, _DTYPE.value).result()
+    pool.submit(make, place / "source", cfg, flags.FLAGS.dtype).result()
     pool.submit(
       importing.import_folder, place / "source", place / "workdir"
     ).result()
   runs: dict[str, list[Run]] = {task: [] for task in TASKS}
-  for _ in range(_ROUNDS.value):
+  for _ in range(flags.FLAGS.rounds):
     for task in TASKS:
       runs[task].append(run(task, place))
   made = rows(runs, tensors, jax.default_backend() == "cpu")
   print(table(made))
-  if _OUTPUT.value:
+  if flags.FLAGS.output:
     report = {
       "suite": "hf",
-      "preset": _PRESET.value,
-      "dtype": _DTYPE.value,
+      "preset": flags.FLAGS.preset,
+      "dtype": flags.FLAGS.dtype,
       "bytes": tensors,
-      "rounds": _ROUNDS.value,
+      "rounds": flags.FLAGS.rounds,
       "backend": jax.default_backend(),
       "tasks": [row._asdict() for row in made],
     }
-    Path(_OUTPUT.value).write_text(json.dumps(report, indent=2) + "\n")
+    Path(flags.FLAGS.output).write_text(json.dumps(report, indent=2) + "\n")
   return made
+
+
+def define() -> None:
+  """The suite's flags."""
+  flags.DEFINE_string("preset", "qwen2.5-0.5b", "The model's shape.")
+  flags.DEFINE_enum(
+    "dtype", "bfloat16", ["float32", "bfloat16", "float16"], "Of the tensors."
+  )
+  flags.DEFINE_integer("rounds", 3, "Runs of each task.", lower_bound=1)
+  flags.DEFINE_string(
+    "folder", "", "Where to work; the system's temporary folder if empty."
+  )
+  flags.DEFINE_string("output", "", "A file for the figures, as JSON.")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -209,7 +215,7 @@ def main(argv: Sequence[str]) -> int:
     raise app.UsageError(f"arguments that are no flags: {argv[1:]}")
   setup.quiet_logs()
   try:
-    with tempfile.TemporaryDirectory(dir=_FOLDER.value or None) as place:
+    with tempfile.TemporaryDirectory(dir=flags.FLAGS.folder or None) as place:
       _suite(Path(place))
   except ValueError as error:
     setup.fail(error)

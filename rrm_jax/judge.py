@@ -153,7 +153,7 @@ class Judge:
     """All that its judgements hang on beside the question.
 
     Weights are those that sample, in their dtype and form: TPUs hold layers
-    stacked, so theirs have another name. What the laws make no difference of
+    stacked, CPUs features first, so each has another name for them. What the laws make no difference of
     is not in it: mesh, slots, refills.
     """
     closing = templates.closing(self.template)

@@ -37,4 +37,4 @@ def test_bad_flags(tmp_path):
   output = f"--output={tmp_path}"
   assert "--errors=a,b must be numbers" in fails(MODULE, "--errors=a,b", output)
   assert "candidates=1 must be" in fails(MODULE, "--candidates=1", output)
-  assert "or the name gsm8k" in fails(MODULE, "--data=none", output)
+  assert "or one of the names" in fails(MODULE, "--data=none", output)

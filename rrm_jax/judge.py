@@ -153,8 +153,8 @@ class Judge:
     """All that its judgements hang on beside the question.
 
     Weights are those that sample, in their dtype and form: TPUs hold layers
-    stacked, CPUs features first, so each has another name for them. What the laws make no difference of
-    is not in it: mesh, slots, refills.
+    stacked, CPUs features first, so each has another name for them. What makes
+    no difference to what is drawn is not in it: mesh, slots, refills.
     """
     closing = templates.closing(self.template)
     model = config.to_mapping(self.cfg)

@@ -216,7 +216,8 @@ def unstacked(
   Args:
     params: As `init` makes them.
     cfg: The model's shape.
-    transpose: Lays them out for products with few rows on CPUs.
+    transpose: Lays them out for products with few rows on CPUs, for `logits`
+      too. Unless it is tied there is then no `unembedding`.
   """
   leaves, tree = jax.tree.flatten(params["layers"])
   layers = [
@@ -227,7 +228,7 @@ def unstacked(
     return params | {"layers": tuple(layers)}
   out = params | {"layers": tuple(map(transposed, layers))}
   if not cfg.tied_embeddings:
-    out["unembedding"] = params["unembedding"].T
+    out["words"] = out.pop("unembedding").T
   return out
 
 
@@ -250,8 +251,7 @@ def logits(
   """
   layers = params["layers"]
   if isinstance(layers, tuple) and "transposed" in layers[0]["mlp"]["up"]:
-    tied = cfg.tied_embeddings
-    words = params["embedding" if tied else "unembedding"]
+    words = params["embedding" if cfg.tied_embeddings else "words"]
     return times_transposed(hidden, words.astype(hidden.dtype), "float32")
   return jnp.dot(
     hidden, unembedding(params, cfg), preferred_element_type=jnp.float32

@@ -5,6 +5,7 @@ It hands back when enough slots have stopped for the host to admit others.
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -193,7 +194,11 @@ def written(chunk: Chunk, slot: int) -> Completion:
 
 
 def check_sane(
-  chunk: Chunk, slot: int, name: str, request: Request, before: int
+  chunk: Chunk,
+  slot: int,
+  name: str,
+  request: Request,
+  before: Sequence[Completion],
 ) -> None:
   """Refuses what a slot wrote from logits that make no sense.
 
@@ -202,14 +207,15 @@ def check_sane(
     slot: Which.
     name: For the message.
     request: What was asked for.
-    before: Tokens that it had written before.
+    before: What it had written before.
 
   Raises:
     ValueError: the logits were not finite, or left nothing to draw.
   """
   if chunk.broken[slot]:
+    token = sum(len(p.tokens) for p in before) + int(chunk.count[slot])
     raise ValueError(
       f"{name} (prompt {request.prompt_id}, sample {request.sample_id}): the "
-      f"logits of its token {before + int(chunk.count[slot])} are not finite, "
+      f"logits of its token {token} are not finite, "
       "or leave no token to draw; look at the weights, and at what is banned"
     )

@@ -240,8 +240,7 @@ class _Session:
       if number is None:
         continue
       request, parts = self._schedule.requests[number], self._written[number]
-      before = sum(len(part.tokens) for part in parts)
-      decode.check_sane(chunk, slot, f"request {number}", request, before)
+      decode.check_sane(chunk, slot, f"request {number}", request, parts)
       part = decode.written(chunk, slot)
       written[number] = part.tokens
       parts.append(part)

@@ -193,17 +193,12 @@ def admit(
 def taken(slots: Slots, kept: Int32[Array, " s"], *, layout: Layout) -> Slots:
   """Some of the slots, in this order."""
 
-  def one(x: Array) -> Array:
+  def some(x: Array | KVCache) -> Array | KVCache:
+    if isinstance(x, KVCache):
+      return jax.tree.map(lambda y: jnp.take(y, kept, axis=y.ndim - 4), x)
     return jnp.take(x, kept, axis=0)
 
-  def rows(cache: KVCache) -> KVCache:
-    return jax.tree.map(lambda x: jnp.take(x, kept, axis=x.ndim - 4), cache)
-
-  fewer = jax.tree.map(
-    lambda x: rows(x) if isinstance(x, KVCache) else one(x),
-    slots,
-    is_leaf=lambda x: isinstance(x, KVCache),
-  )
+  fewer = jax.tree.map(some, slots, is_leaf=lambda x: isinstance(x, KVCache))
   return placed(fewer, layout)
 
 

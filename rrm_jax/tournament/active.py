@@ -28,8 +28,7 @@ from rrm_jax.tournament import posterior
 from rrm_jax.tournament.contests import Contest, Pair, pairs_of
 
 _DRAWS = 512
-# A prior of some games doubts the first verdicts: 3 and 6 chose better than 1
-# and 0.3 with judges that err in 5 and 20 % of their verdicts.
+# A prior of some games doubts the first verdicts.
 _PRIOR = 3.0
 
 

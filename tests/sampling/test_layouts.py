@@ -68,7 +68,10 @@ def test_the_rollout_copy_is_cut_as_chosen(monkeypatch, choice, stacked):
 
   for x, cut in (
     (made["embedding"], (64 // tensor, *width)),
-    (made["unembedding"], kernel(width, (64 // tensor,))[len(deep) :]),
+    (
+      made["unembedding" if stacked else "words"],
+      kernel(width, (64 // tensor,))[len(deep) :],
+    ),
     (made["final_norm"]["scale"], width),
     (attention["k"]["bias"], (*deep, *heads)),
     (attention["q"][held], kernel(width, heads)),

@@ -11,7 +11,7 @@ from rrm_jax.model import hf
 from rrm_jax.ops.filters import UNFILTERED
 from rrm_jax.rl import learner as rl_learner
 from tests import tiny
-from tests.tools.test_rollout_benchmark import TINY, call
+from tests.tools.test_rollout_contestants import TINY, call
 from tools.benchmark import (
   learner,
   learner_heat,

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from launch import paired_runs
 from rrm_jax.analysis import paired
 from rrm_jax.judgements import rows
 from tests.analysis.judged import comparison, judgement
 from tests.tools.test_binaries import call
+from tools.compare_runs import pairing
 
 
 def write(folder, winners, name="gsm8k", label=1):
@@ -59,10 +59,10 @@ def test_the_better_run_is_found(tmp_path):
 
 def test_runs_on_a_file_have_the_plain_mean(tmp_path):
   runs = [
-    paired_runs.read(write(tmp_path / str(n), pairs(n), name="mine.jsonl"))
+    pairing.read(write(tmp_path / str(n), pairs(n), name="mine.jsonl"))
     for n in (5, 15)
   ]
-  found = paired_runs.compare(*runs, 0.5)
+  found = pairing.compare(*runs, 0.5)
   assert found["benchmark"] is None and found["unscored"] == ""
   assert found["mcnemar"] == paired.mcnemar(
     [1.0] * 5 + [0.5] * 15, [1.0] * 15 + [0.5] * 5
@@ -71,10 +71,10 @@ def test_runs_on_a_file_have_the_plain_mean(tmp_path):
 
 def test_a_benchmark_in_part_has_the_plain_mean(tmp_path):
   runs = [
-    paired_runs.read(write(tmp_path / name, pairs(5), name="rmb"))
+    pairing.read(write(tmp_path / name, pairs(5), name="rmb"))
     for name in ("one", "other")
   ]
-  found = paired_runs.compare(*runs, 0.5)
+  found = pairing.compare(*runs, 0.5)
   assert found["benchmark"] is None
   assert "must begin with one of BoN_set/Helpfulness" in found["unscored"]
 
@@ -99,13 +99,13 @@ def test_what_is_no_run_is_named(tmp_path, file, text, message):
   else:
     (folder / file).write_text(text)
   with pytest.raises(ValueError, match=message):
-    paired_runs.read(folder)
+    pairing.read(folder)
 
 
 def test_other_labels_are_refused(tmp_path):
   runs = [
-    paired_runs.read(write(tmp_path / str(label), pairs(5), label=label))
+    pairing.read(write(tmp_path / str(label), pairs(5), label=label))
     for label in (1, 2)
   ]
   with pytest.raises(ValueError, match="different labels or subsets"):
-    paired_runs.compare(*runs, 0.5)
+    pairing.compare(*runs, 0.5)

@@ -17,15 +17,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from launch import paired_runs, setup
+from launch import setup
 from rrm_jax.train.report import write_json
+from tools.compare_runs import pairing
 
 _INVALID = flags.DEFINE_float("invalid", 0.5, "What no verdict is worth.")
 _OUTPUT = flags.DEFINE_string("output", "", "JSON file to write, if any.")
 
 
 def _printed(
-  found: Mapping, runs: Sequence[paired_runs.Run], names: Sequence[str]
+  found: Mapping, runs: Sequence[pairing.Run], names: Sequence[str]
 ) -> None:
   console = Console(highlight=False)
   for place, (name, run) in enumerate(zip(names, runs, strict=True), 1):
@@ -96,8 +97,8 @@ def main(argv: Sequence[str]) -> int:
     raise app.UsageError("give the folders of two runs of launch.evaluate")
   setup.quiet_logs()
   try:
-    runs = [paired_runs.read(Path(name)) for name in argv[1:]]
-    found = paired_runs.compare(runs[0], runs[1], _INVALID.value)
+    runs = [pairing.read(Path(name)) for name in argv[1:]]
+    found = pairing.compare(runs[0], runs[1], _INVALID.value)
   except ValueError as error:
     setup.fail(error)
     return 1

@@ -1,0 +1,1 @@
+"""Whether one run of launch.evaluate is better than another."""

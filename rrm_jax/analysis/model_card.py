@@ -238,8 +238,7 @@ def _use(template: config.Template) -> list[str]:
 
 def _limits(job: config.Job, report: Mapping[str, Any] | None) -> str:
   lines = [
-    "It compares two responses to a single-turn query, and must prefer one; "
-    "it knows no tie.",
+    "It compares two responses, and must prefer one; it knows no tie.",
     "Its thinking is what it needs to come to a verdict, not a faithful "
     "account of why.",
     "Which response is shown first may sway it, and so may length and style; "

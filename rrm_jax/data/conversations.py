@@ -2,13 +2,17 @@
 
 There, `prompt` is the query or a list of turns, and `chosen` and `rejected` are
 texts or lists of turns which end in the answer, perhaps with the prompt before
-it.
+it. A text may be a whole dialogue, as in Anthropic's HH-RLHF: turns that begin
+with an empty line and "Human:" or "Assistant:".
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 _ANSWERS = ("chosen", "rejected")
+_SPEAKER = re.compile(r"\n\n(Human|Assistant):[ ]?")
+_ROLES = {"Human": "user", "Assistant": "assistant"}
 
 
 def flattened(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,6 +28,12 @@ def flattened(row: Mapping[str, Any]) -> dict[str, Any]:
   if "prompt" in found and not {"query", "conversation"} & set(found):
     prompt = found.pop("prompt")
     found["conversation" if isinstance(prompt, list) else "query"] = prompt
+  if not {"query", "conversation"} & set(found):
+    found |= {
+      name: _dialogue(found[name])
+      for name in _ANSWERS
+      if _is_dialogue(found.get(name))
+    }
   lists = [name for name in _ANSWERS if isinstance(found.get(name), list)]
   if not lists:
     return found
@@ -65,3 +75,20 @@ def turns(value: Any, name: str) -> list[dict[str, Any]]:
     if not isinstance(turn, dict) or not {"role", "content"} <= set(turn):
       raise ValueError(f"{name}[{place}] must have role and content")
   return [{"role": turn["role"], "content": turn["content"]} for turn in value]
+
+
+def _is_dialogue(value: Any) -> bool:
+  return isinstance(value, str) and value.startswith("\n\nHuman:")
+
+
+def _dialogue(text: str) -> list[dict[str, str]]:
+  """The turns of a text; those of one speaker in a row are one turn."""
+  _, *parts = _SPEAKER.split(text)
+  found: list[dict[str, str]] = []
+  for speaker, content in zip(parts[::2], parts[1::2], strict=True):
+    role = _ROLES[speaker]
+    if found and found[-1]["role"] == role:
+      found[-1]["content"] += f"\n\n{content}"
+    else:
+      found.append({"role": role, "content": content})
+  return found

@@ -9,7 +9,7 @@ Hugging Face repository, or of the one on GitHub.
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from rrm_jax.data import (
@@ -155,7 +155,7 @@ _WHOLES: Mapping[str, tuple[str, ...]] = {
 
 
 def resolve(spec: str) -> list[Comparison]:
-  """Finds comparisons by a name, or by the path of a JSONL file.
+  """Finds comparisons by a name, or by a JSONL, JSON or Parquet file's path.
 
   "gsm8k" is all verified solution pairs; "gsm8k/train" and "gsm8k/test" are
   two parts which share no question. A model trained on pairs must be measured
@@ -165,7 +165,7 @@ def resolve(spec: str) -> list[Comparison]:
 
   Raises:
     ValueError: the folder of a named set cannot be found, or its files or
-      the JSONL file cannot be read.
+      the file cannot be read.
   """
   found = read(spec)
   for note, count in found.notes.items():
@@ -185,7 +185,7 @@ def read(spec: str) -> reading.Reading[Comparison]:
   elif name in SETS:
     found = places.read(name, SETS[name].place, SETS[name].read, folder)
   else:
-    found = reading.Reading(_read_file(spec), reading.Notes())
+    found = _read_file(spec)
     for one in found.items:
       reading.count_texts(one.responses, found.notes)
   reading.count_repeats(found.items, found.notes)
@@ -241,12 +241,22 @@ def _part(spec: str, part: str) -> str:
   return f"{part}={Path(folder) / part.partition('/')[2]}"
 
 
-def _read_file(spec: str) -> list[Comparison]:
+def _read_file(spec: str) -> reading.Reading[Comparison]:
+  """A file of the user's own, of a form that its suffix says."""
+  path = Path(spec)
+  if path.exists() and path.suffix in (".parquet", ".json"):
+    return reading.gather([path], (), _own_row)
   try:
-    return readers.read_jsonl(spec)
+    return reading.Reading(readers.read_jsonl(path), reading.Notes())
   except ValueError as error:
-    if Path(spec).exists():
+    if path.exists():
       raise
     raise ValueError(
       f"{error}, or one of the names {', '.join([*SETS, *_WHOLES])}"
     ) from None
+
+
+def _own_row(row: reading.Row, notes: reading.Notes) -> Iterable[Comparison]:
+  del notes  # nothing is left out or changed
+  name = Path(row.source).name  # with the row's place
+  yield readers.comparison_from_row(row.values, name, row.source)

@@ -4,14 +4,15 @@ A row is an object with `query` (a text) or `conversation` (a list of
 {"role", "content"}, the last from the user), and with `chosen` and `rejected`
 or with `response_1`, `response_2` and perhaps `label` (1 or 2). `id` and
 `subset` are optional; other fields are ignored. Rows as Hugging Face's sets
-have them, with `prompt` and lists of turns, are read too.
+have them, with `prompt` and lists of turns, are read too, and so are the other
+names of `fields`.
 """
 
 from pathlib import Path
 from typing import Any
 
 from rrm_jax import stable_hash
-from rrm_jax.data import conversations, jsonl
+from rrm_jax.data import conversations, fields, jsonl
 from rrm_jax.records import Comparison
 
 
@@ -53,7 +54,7 @@ def comparison_from_row(
       its value and what to do.
   """
   jsonl.check_object(row, '{"query": ..., "chosen": ..., "rejected": ...}')
-  row = conversations.flattened(row)
+  row = conversations.flattened(fields.renamed(row))
   uid = jsonl.uid(row, default_uid)
   responses, label = _responses(row, uid, allow_empty)
   return Comparison(

@@ -4,6 +4,9 @@ The layout of "rrm" is the paper's (Guo et al. 2025, arXiv:2505.14674, and
 their evaluation code): a system message with the judge's role and five rules,
 and a user message with the query, both responses and the task. The wording is
 this project's own; `config.Template.file` replaces it.
+
+The paper's code refuses conversations of several turns. Here they are shown in
+place of the query, turn by turn.
 """
 
 import dataclasses
@@ -74,6 +77,8 @@ _RRM_TASK = {
     "without any analysis, with \\boxed{Assistant 1} or \\boxed{Assistant 2}."
   ),
 }
+# Before the turns of a conversation; both responses answer its last.
+_TURNS = "Both responses answer the last turn of this conversation:"
 _ARITHMETIC_USER = "{query} A1:{response_1} A2:{response_2}"
 
 
@@ -127,25 +132,25 @@ def messages(
 
   Args:
     template: Which wording.
-    comparison: What to judge; as in the paper, of one turn only.
+    comparison: What to judge.
     swapped: Whether the second response is shown as Assistant 1's.
 
   Raises:
-    ValueError: the comparison has several turns, or the wording's file is
+    ValueError: the last turn is not the user's, or the wording's file is
       missing or incomplete.
   """
   turns = comparison.conversation
-  if len(turns) != 1 or turns[0].role != "user":
+  if not turns or turns[-1].role != "user":
     roles = ", ".join(turn.role for turn in turns)
     raise ValueError(
-      f"comparison {comparison.uid!r} has the turns [{roles}]; template "
-      f"{template.name!r} takes a single one, of the user"
+      f"comparison {comparison.uid!r} has the turns [{roles}]; the last must "
+      "be the user's, which the responses answer"
     )
   first, second = comparison.responses
   if swapped:
     first, second = second, first
   values = dict(
-    zip(_PLACEHOLDERS, (comparison.query, first, second), strict=True)
+    zip(_PLACEHOLDERS, (_asked(comparison), first, second), strict=True)
   )
   words = wording(template)
   user = records.Message("user", _fill(words.user, values))
@@ -224,6 +229,15 @@ def shown_swapped(uid: str, seed: int) -> bool:
   """
   digest = hashlib.sha256(f"{seed}:{uid}".encode()).digest()
   return bool(digest[0] & 1)
+
+
+def _asked(comparison: records.Comparison) -> str:
+  """The query, or all turns, each below its speaker's name."""
+  turns = comparison.conversation
+  if len(turns) == 1:
+    return comparison.query
+  said = [f"[{turn.role.capitalize()}]\n{turn.content}" for turn in turns]
+  return "\n\n".join([_TURNS, *said])
 
 
 def _built_in(name: Literal["rrm", "arithmetic"], thinking: bool) -> Wording:

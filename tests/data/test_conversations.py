@@ -4,6 +4,8 @@ from rrm_jax.data import readers
 
 from .published import chat, right
 
+DIALOGUE = "\n\nHuman: q\n\nAssistant: a\n\nHuman: r"
+
 
 def read(row):
   return readers.comparison_from_row({"id": "a", **row}, "a", "")
@@ -29,6 +31,20 @@ def read(row):
         "rejected": chat("q", "a", "r", "bad"),
       },
       chat("q", "a", "r"),
+    ),
+    (
+      {
+        "chosen": f"{DIALOGUE}\n\nAssistant: good",
+        "rejected": f"{DIALOGUE}\n\nAssistant: bad",
+      },
+      chat("q", "a", "r"),
+    ),
+    (
+      {
+        "chosen": "\n\nHuman: q\n\nHuman: r\n\nAssistant: good",
+        "rejected": "\n\nHuman: q\n\nHuman: r\n\nAssistant: bad",
+      },
+      chat("q\n\nr"),
     ),
   ],
 )

@@ -87,12 +87,26 @@ def test_swapped_exchanges_the_responses_only(chat_comparison):
   assert sorted(user.content) == sorted(RRM_USER)
 
 
-@pytest.mark.parametrize("name", ["rrm", "arithmetic"])
-def test_several_turns_are_refused(name):
-  turns = tuple(Message(role, "x") for role in ("user", "assistant", "user"))
-  comparison = Comparison("row-7", turns, ("a", "b"))
-  with pytest.raises(ValueError, match=r"'row-7' .*user, assistant, user"):
-    templates.messages(Template(name=name), comparison)
+def test_several_turns_stand_in_place_of_the_query():
+  turns = (Message("system", "s"), Message("user", "q"),
+           Message("assistant", "a"), Message("user", "r"))  # fmt: skip
+  shown = "\n\n".join(
+    ["Both responses answer the last turn of this conversation:",
+     "[System]\ns", "[User]\nq", "[Assistant]\na", "[User]\nr"]
+  )  # fmt: skip
+  several, one = (
+    templates.messages(Template(), Comparison("a", asked, ("x", "y")))
+    for asked in (turns, (Message("user", shown),))
+  )
+  assert several == one
+
+
+def test_a_conversation_ends_with_the_query():
+  turns = (Message("user", "q"), Message("assistant", "a"))
+  with pytest.raises(
+    ValueError, match=r"'row-7' .*user, assistant\]; the last"
+  ):
+    templates.messages(Template(), Comparison("row-7", turns, ("a", "b")))
 
 
 def test_prompt_is_the_rendered_chat(arithmetic, sum_comparison):
@@ -261,40 +275,3 @@ def test_presentation_order_does_not_depend_on_the_process():
   }
   here = [int(templates.shown_swapped(f"row-{i}", 0)) for i in range(64)]
   assert outputs == {f"{here}\n"}
-
-
-@pytest.mark.parametrize("thinking", [True, False])
-def test_a_template_goes_with_the_weights(tmp_path, thinking):
-  template = Template("arithmetic", thinking=thinking)
-  assert templates.saved(tmp_path) is None
-  templates.save(tmp_path, template)
-  assert templates.saved(tmp_path) == template
-
-
-def test_so_does_its_own_wording(tmp_path):
-  words = tmp_path / "mine.txt"
-  words.write_text("Be fair.\n=== user ===\n{query}|{response_1}|{response_2}")
-  folder = tmp_path / "exported"
-  folder.mkdir()
-  template = Template(file=str(words))
-  templates.save(folder, template)
-  before = templates.wording(template)
-  words.unlink()
-  moved = folder.rename(tmp_path / "moved")
-  found = templates.saved(moved)
-  assert found.file.startswith(str(moved))
-  assert templates.wording(found) == before
-
-
-@pytest.mark.parametrize(
-  ("text", "message"),
-  [
-    ("{", "holds no template"),
-    ("{}", "holds no template"),
-    ('{"template": {"nmae": "rrm"}}', r"judge\.json.*nmae"),
-  ],
-)
-def test_a_broken_record_of_the_template(tmp_path, text, message):
-  (tmp_path / "judge.json").write_text(text)
-  with pytest.raises(ValueError, match=message):
-    templates.saved(tmp_path)

@@ -9,7 +9,13 @@ files are another folder.
 import functools
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+  Callable,
+  Iterable,
+  Iterator,
+  Mapping,
+  Sequence,
+)
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -40,7 +46,7 @@ class PublicItems(tfds.core.GeneratorBasedBuilder):
   code_path = None
 
   def __init__(
-    self, read: Callable[[], Sequence[Comparison | Candidates]], data_dir: Path
+    self, read: Callable[[], Iterable[Comparison | Candidates]], data_dir: Path
   ):
     """Names who reads the set.
 
@@ -80,17 +86,23 @@ class PublicItems(tfds.core.GeneratorBasedBuilder):
       yield index, _encoded(item)
 
 
-def comparisons(spec: str, folder: Path) -> storage.Stored[Comparison]:
+def comparisons(
+  spec: str, folder: Path, found: Iterable[Comparison] | None = None
+) -> storage.Stored[Comparison]:
   """A set's comparisons by index, written below `folder` at the first call.
 
   Args:
     spec: What `public_sets.resolve` takes.
     folder: Where to keep sets.
+    found: What that gives, if it is at hand; read only to be written.
 
   Raises:
     ValueError: the set cannot be read, or what was written is not whole.
   """
-  read = functools.partial(public_sets.resolve, spec)
+
+  def read() -> Iterable[Comparison]:
+    return public_sets.resolve(spec) if found is None else found
+
   return _opened(spec, "comparisons", folder, read, _comparison)
 
 
@@ -109,7 +121,7 @@ def _opened(
   spec: str,
   kind: str,
   folder: Path,
-  read: Callable[[], Sequence[Item]],
+  read: Callable[[], Iterable[Item]],
   decode: Callable[[Mapping[str, Any]], Item],
 ) -> storage.Stored[Item]:
   place = _place(spec, kind, folder)

@@ -18,6 +18,7 @@ from absl import app, flags
 from launch import setup
 from rrm_jax.benchmarks import protocol
 from rrm_jax.data import prepared, public_sets, reading
+from rrm_jax.metrics import Progress
 from rrm_jax.records import Comparison
 
 
@@ -49,15 +50,28 @@ def lines(spec: str, found: reading.Reading[Comparison]) -> Iterator[str]:
     yield f"rule of {rule.title}: {rule.rule}"
 
 
+def _shown(
+  found: Sequence[Comparison], progress: Progress
+) -> Iterator[Comparison]:
+  """What was found, telling how far its reader is."""
+  for done, one in enumerate(found, start=1):
+    yield one
+    progress.update(done, {})
+
+
 def main(argv: Sequence[str]) -> int:
   """Returns the exit status: 0 done, 1 failed."""
   if len(argv) > 1:
     raise app.UsageError(f"arguments that are no flags: {argv[1:]}")
   setup.quiet_logs()
   try:
+    spec = flags.FLAGS.data
+    found = public_sets.read(spec)
     if flags.FLAGS.output is not None:
-      prepared.comparisons(flags.FLAGS.data, Path(flags.FLAGS.output))
-    for line in lines(flags.FLAGS.data, public_sets.read(flags.FLAGS.data)):
+      with Progress(f"writing {spec}", len(found.items)) as progress:
+        shown = _shown(found.items, progress)
+        prepared.comparisons(spec, Path(flags.FLAGS.output), shown)
+    for line in lines(spec, found):
       print(line)
   except ValueError as error:
     setup.fail(error)

@@ -44,6 +44,14 @@ def get_config() -> ml_collections.ConfigDict:
         "seed": 0,
         "max_prompt_tokens": 4_096,
         "mesh": {"data": 1, "fsdp": -1, "tensor": 1},
+        # As the model was trained; thinking="no" is a judge that answers at
+        # once, tagged="no" an instruct model without closing tags.
+        "template": {
+          "name": "auto",
+          "file": "",
+          "thinking": "auto",
+          "tagged": "auto",
+        },
         # A workdir's own; float32 on CPUs for a Hugging Face folder.
         "compute_dtype": "auto",
       },

@@ -159,7 +159,7 @@ class _Answering(NamedTuple):
 def _endpoint(spec: str, cfg: config.Judge) -> Endpoint:
   url, _, name = spec.partition("#")
   return Endpoint(
-    url, name, cfg.template or config.Template(), cfg.sampling, seed=cfg.seed
+    url, name, cfg.template.of(config.Template()), cfg.sampling, seed=cfg.seed
   )
 
 

@@ -65,7 +65,8 @@ def _judgement(
   template: config.Template,
 ) -> Judgement:
   stopped = completion.stopped
-  said = verdict.parse(text, thinking=template.thinking, stopped=stopped)
+  tagged = template.thinking and template.tagged
+  said = verdict.parse(text, thinking=tagged, stopped=stopped)
   end = tokenizer.thought_length(completion.tokens.tolist())
   thought = end - int(completion.forced[:end].sum())
   finish = Finish.STOPPED if stopped else Finish.LENGTH
@@ -165,6 +166,7 @@ class Judge:
       "tokenizer": self.tokenizer.fingerprint,
       "template": {
         "thinking": self.template.thinking,
+        "tagged": self.template.tagged,
         "wording": dataclasses.asdict(templates.wording(self.template)),
         "closing": config.to_mapping(closing),
       },
@@ -244,7 +246,7 @@ def load(
     engine.prepared(model.params, cfg=model.cfg, layout=layout),
     model.cfg,
     model.tokenizer,
-    cfg.template or model.template,
+    cfg.template.of(model.template),
     cfg.sampling,
     layout,
     seed=cfg.seed,

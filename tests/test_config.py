@@ -226,6 +226,25 @@ def test_the_tournament_s_file_holds_the_defaults():
   assert from_mapping(config.Tournament, to_mapping(found)) == found
 
 
+TRAINED = config.Template("arithmetic", "words.txt", thinking=True)
+
+
+@pytest.mark.parametrize(
+  ("choice", "template"),
+  [
+    ({}, TRAINED),
+    ({"thinking": "no"}, dataclasses.replace(TRAINED, thinking=False)),
+    ({"thinking": "yes", "tagged": "yes"}, TRAINED),
+    ({"tagged": "no"}, dataclasses.replace(TRAINED, tagged=False)),
+    ({"file": "mine.txt"}, dataclasses.replace(TRAINED, file="mine.txt")),
+    ({"name": "rrm"}, config.Template("rrm")),
+    ({"name": "rrm", "file": "mine.txt"}, config.Template("rrm", "mine.txt")),
+  ],
+)
+def test_how_a_model_is_asked(choice, template):
+  assert config.TemplateChoice(**choice).of(TRAINED) == template
+
+
 def test_a_choice_that_does_not_exist_names_the_nearest():
   with pytest.raises(ValueError, match=r"one of \['red', 'blue'\]; .* red\?"):
     from_mapping(Home, {"rooms": 1, "colour": "rot"})

@@ -251,6 +251,7 @@ def test_what_a_judgement_hangs_on_is_in_the_identity(random_judge):
     varied(cfg=dataclasses.replace(model, rope_theta=7.0)),
     varied(tokenizer=tokenizers.Tokenizer(closed, "", (1,), 1)),
     varied(template=dataclasses.replace(TEMPLATE, thinking=False)),
+    varied(template=dataclasses.replace(TEMPLATE, tagged=False)),
     varied(template=config.Template()),
     varied(sampling=config.Sampling(max_new_tokens=11)),
     varied(sampling=config.Sampling(max_new_tokens=10, thinking_budget=2)),

@@ -37,8 +37,6 @@ class Endpoint:
     model: What the server calls it.
     template: How comparisons are put to it.
     sampling: Filters and room; there are no thinking budgets over HTTP.
-    tagged: Whether its thought ends in a closing tag. A model that reasons in
-      its answer, without tags, has False: the whole answer is then read.
     seed: With a question, it is the seed that is sent.
     concurrency: Requests under way at once.
     timeout: Seconds for a request.
@@ -51,7 +49,6 @@ class Endpoint:
   model: str
   template: config.Template
   sampling: config.Sampling
-  tagged: bool = True
   seed: int = 0
   concurrency: int = 16
   timeout: float = 600.0
@@ -82,7 +79,6 @@ class Endpoint:
       "model": self.model,
       "template": config.to_mapping(self.template),
       "sampling": config.to_mapping(self.sampling),
-      "tagged": self.tagged,
       "seed": self.seed,
     }
 
@@ -152,9 +148,8 @@ class Endpoint:
     text = _text(choice["message"])
     stopped = choice["finish_reason"] == "stop"
     thinking = self.template.thinking
-    said = verdict.parse(
-      text, thinking=thinking and self.tagged, stopped=stopped
-    )
+    tagged = thinking and self.template.tagged
+    said = verdict.parse(text, thinking=tagged, stopped=stopped)
     return Judgement(
       uid=question.comparison.uid,
       sample_id=question.sample_id,

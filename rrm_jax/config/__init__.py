@@ -15,6 +15,7 @@ from rrm_jax.config.job import Evaluation as Evaluation
 from rrm_jax.config.job import Job as Job
 from rrm_jax.config.judge import Judge as Judge
 from rrm_jax.config.judge import Order as Order
+from rrm_jax.config.judge import TemplateChoice as TemplateChoice
 from rrm_jax.config.learning import Objective as Objective
 from rrm_jax.config.learning import Optimizer as Optimizer
 from rrm_jax.config.model import Mesh as Mesh

@@ -29,12 +29,15 @@ class Template:
   """How a comparison becomes a prompt.
 
   `file` replaces the wording of the template by a file's. Without `thinking`
-  the judge answers at once (the paper's DirectJudge).
+  the judge answers at once (the paper's DirectJudge). `tagged` says whether a
+  thought ends in a closing tag, as reasoning models write it; of a model that
+  reasons in its answer the whole text is read.
   """
 
   name: Literal["rrm", "arithmetic"] = "rrm"
   file: str = ""
   thinking: bool = True
+  tagged: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

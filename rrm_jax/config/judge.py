@@ -12,6 +12,37 @@ Order = Literal["given", "hashed", "both", "random"]
 
 
 @dataclasses.dataclass(frozen=True)
+class TemplateChoice:
+  """How a model is asked, where it shall not be as it was trained.
+
+  Attributes:
+    name: As of `Template`, with a `file` or none; "auto" leaves both.
+    file: Replaces the wording; "" leaves it.
+    thinking: "no" asks for the verdict at once: a judge without reasoning.
+    tagged: "no" for an instruct model that writes no closing tag.
+  """
+
+  name: Literal["auto", "rrm", "arithmetic"] = "auto"
+  file: str = ""
+  thinking: Literal["auto", "yes", "no"] = "auto"
+  tagged: Literal["auto", "yes", "no"] = "auto"
+
+  def of(self, trained: Template) -> Template:
+    """The template that comes of a model's own."""
+    own = self.name == "auto"
+    return Template(
+      name=trained.name if self.name == "auto" else self.name,
+      file=self.file or (trained.file if own else ""),
+      thinking=_chosen(self.thinking, trained.thinking),
+      tagged=_chosen(self.tagged, trained.tagged),
+    )
+
+
+def _chosen(choice: Literal["auto", "yes", "no"], trained: bool) -> bool:
+  return trained if choice == "auto" else choice == "yes"
+
+
+@dataclasses.dataclass(frozen=True)
 class Judge:
   """How a model is loaded and drawn from as a judge.
 
@@ -19,7 +50,7 @@ class Judge:
 
   Attributes:
     sampling: Filters, room and thinking budget.
-    template: How to put the question; None takes that of the model's training.
+    template: How to put the question: as in training, unless chosen otherwise.
     seed: Of sampling, and of orders that are drawn.
     engine: How many completions are sampled at once.
     max_prompt_tokens: Longer prompts are left out, named and counted.
@@ -29,7 +60,7 @@ class Judge:
   """
 
   sampling: Sampling = Sampling(temperature=0.6)
-  template: Template | None = None
+  template: TemplateChoice = TemplateChoice()
   seed: int = 0
   engine: Engine = Engine()
   max_prompt_tokens: int = 4_096

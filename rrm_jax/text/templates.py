@@ -214,6 +214,8 @@ def closing(template: config.Template) -> Closing:
   else:
     end_thought, box = "\n</think>\n\n", "\\boxed{Assistant "
     choices = ("1", "2")
+  if not template.tagged:
+    end_thought = "\n\n"
   return Closing(
     text=end_thought + box if template.thinking else box,
     choices=choices,

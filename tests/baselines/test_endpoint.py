@@ -210,7 +210,8 @@ def test_what_servers_say(message, more, tagged, winner, invalid, thinking):
   said = completion("")
   said["choices"][0] |= {"message": message, **more}
   with Server(lambda body, number: (200, said)) as server:
-    (made,) = endpoint(server, tagged=tagged)([question(0)])
+    template = config.Template(tagged=tagged)
+    (made,) = endpoint(server, template=template)([question(0)])
   assert made.verdict == (winner, invalid)
   assert made.thinking_tokens == thinking
 

@@ -95,6 +95,17 @@ def test_forced_verdicts_are_all_valid(whole, file, tmp_path):
   assert report["invalid_rate"] < 1
 
 
+def test_a_judge_asked_to_answer_at_once(whole, file, tmp_path):
+  _, workdir, _, _ = whole
+  code, _, errors = evaluate(
+    workdir, file, tmp_path / "out", "--config.template.thinking=no"
+  )
+  assert code == 0, errors
+  report = json.loads((tmp_path / "out" / "report.json").read_text())
+  assert report["thinking_tokens"] == 0 and report["completion_tokens"] > 0
+  assert report["invalid"]["no closing tag"] == 0
+
+
 def test_bad_row_names_file_and_line(whole, file, tmp_path):
   _, workdir, _, _ = whole
   with file.open("a") as more:

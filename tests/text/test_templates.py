@@ -154,6 +154,9 @@ def test_closing_texts():
   assert templates.closing(Template()) == templates.Closing(
     "\n</think>\n\n\\boxed{Assistant ", ("1", "2"), "}"
   )
+  assert templates.closing(Template(tagged=False)) == templates.Closing(
+    "\n\n\\boxed{Assistant ", ("1", "2"), "}"
+  )
 
 
 @pytest.fixture

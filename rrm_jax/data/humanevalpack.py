@@ -39,14 +39,14 @@ def read(folder: Path) -> reading.Reading[Comparison]:
 
 def _read_language(file: Path, language: str) -> reading.Reading[Comparison]:
   def make(row: reading.Row, notes: reading.Notes) -> Iterable[Comparison]:
-    head = row.values.get("import") or ""
+    head = row.text("import") if row.values.get("import") else ""
     head += row.text("declaration")
     yield reading.comparison(
       row,
       f"humanevalpack-{language}-{row.place:03d}",
       notes,
       {
-        "query": row.values["instruction"],
+        "query": row.text("instruction"),
         "chosen": head + row.text("canonical_solution"),
         "rejected": head + row.text("buggy_solution"),
         "subset": f"hep-{language}",

@@ -30,7 +30,7 @@ def read(
   """
 
   def make(row: reading.Row, notes: reading.Notes) -> Iterable[Comparison]:
-    label = row.values["label"]
+    label = row.text("label")
     if label not in _LABELS:
       raise ValueError(f"label={label!r} must be one of {', '.join(_LABELS)}")
     yield reading.comparison(
@@ -38,11 +38,11 @@ def read(
       f"judgebench-{row.values['pair_id']}",
       notes,
       {
-        "query": row.values["question"],
-        "response_1": row.values["response_A"],
-        "response_2": row.values["response_B"],
+        "query": row.text("question"),
+        "response_1": row.text("response_A"),
+        "response_2": row.text("response_B"),
         "label": _LABELS[label],
-        "subset": row.values["source"],
+        "subset": row.text("source"),
       },
     )
 

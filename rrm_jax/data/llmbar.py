@@ -49,9 +49,9 @@ def _read_part(file: Path, subset: str) -> reading.Reading[Comparison]:
       f"llmbar-{name}-{row.place:03d}",
       notes,
       {
-        "query": row.values["input"],
-        "response_1": row.values["output_1"],
-        "response_2": row.values["output_2"],
+        "query": row.text("input"),
+        "response_1": row.text("output_1"),
+        "response_2": row.text("output_2"),
         "label": row.values["label"],
         "subset": subset,
       },

@@ -30,7 +30,7 @@ def read(folder: Path) -> reading.Reading[Comparison]:
     asked = [row.text("instruction"), row.text("input")]
     yield reading.comparison(
       row,
-      f"pandalm-{row.values['idx']:04d}",
+      f"pandalm-{str(row.values['idx']).zfill(4)}",
       notes,
       {
         "query": "\n\n".join(part for part in asked if part),

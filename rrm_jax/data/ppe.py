@@ -17,6 +17,7 @@ from rrm_jax.data import groups, reading, rows
 from rrm_jax.records import Candidates, Comparison
 
 _CONFLICTS = "extracted_conflict_pairs.json"
+_SAMPLED = "sampled_conflict_pairs"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,12 +71,15 @@ def read(folder: Path, part: str) -> reading.Reading[Comparison]:
   def make(row: reading.Row, notes: reading.Notes) -> Iterable[Comparison]:
     group = _candidates(row, notes, part)
     if extracted is None:
-      row.require(("sampled_conflict_pairs",))
-      pairs = row.values["sampled_conflict_pairs"]
+      row.require((_SAMPLED,))
+      pairs = row.values[_SAMPLED]
     elif row.place < len(extracted):
       pairs = extracted[row.place]
     else:
       raise ValueError(f"{conflicts} has pairs for {len(extracted)} rows only")
+    if not isinstance(pairs, list) or not pairs:
+      name = _SAMPLED if extracted is None else conflicts
+      raise ValueError(f"{name} has {pairs} here, must have a list of pairs")
     for number, pair in enumerate(pairs):
       right, wrong = _conflict(group, pair)
       named = dataclasses.replace(group, uid=f"{group.uid}/{number}")
@@ -89,8 +93,8 @@ def _candidates(
   row: reading.Row, notes: reading.Notes, part: str
 ) -> Candidates:
   scores = row.values["scores"]
-  if not isinstance(scores, list) or not set(scores) <= {0, 1}:
-    raise ValueError("scores must be a list of 0 and 1")
+  if not isinstance(scores, list) or not all(one in (0, 1) for one in scores):
+    raise ValueError(f"scores={scores} must be a list of 0 and 1")
   names = [f"response_{place}" for place in range(1, len(scores) + 1)]
   row.require(names)
   subset, marker = PARTS[part].subset, PARTS[part].marker

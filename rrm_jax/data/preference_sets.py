@@ -54,7 +54,7 @@ def tulu3(folder: Path) -> reading.Reading[Comparison]:
   """
 
   def make(row: reading.Row, notes: reading.Notes) -> Iterable[Comparison]:
-    subset = row.values.get("source") or ""
+    subset = row.text("source") if row.values.get("source") else ""
     yield from _conversations(row, f"tulu3-{row.place:06d}", subset, notes)
 
   fields = ("chosen", "rejected")
@@ -84,9 +84,9 @@ def code_preference(
       f"code-preference-{row.place:05d}",
       notes,
       {
-        "query": row.values["input"],
-        "chosen": row.values["accepted"],
-        "rejected": row.values["rejected"],
+        "query": row.text("input"),
+        "chosen": row.text("accepted"),
+        "rejected": row.text("rejected"),
       },
     )
 
@@ -123,7 +123,7 @@ def math_step_dpo(folder: Path) -> reading.Reading[Comparison]:
       f"math-step-dpo-{row.place:05d}",
       notes,
       {
-        "query": row.values["prompt"],
+        "query": row.text("prompt"),
         "chosen": shared + row.text("full_chosen"),
         "rejected": shared + row.text("full_rejected"),
       },

@@ -43,12 +43,14 @@ class PublicSet:
     fetch: The command which fetches it; the folder comes after it.
     read: Reads its comparisons from a folder.
     groups: Reads its groups of candidates, if it has some.
+    size: How many comparisons the whole set has; 0 if that is not known.
   """
 
   folder: str
   fetch: str
   read: Callable[[Path], reading.Reading[Comparison]]
   groups: Callable[[Path], reading.Reading[Candidates]] | None = None
+  size: int = 0
 
   @property
   def place(self) -> places.Place:
@@ -62,6 +64,7 @@ def _ppe(part: str, repository: str) -> PublicSet:
     _HUB.format(f"lmarena-ai/PPE-{repository}-Best-of-K"),
     functools.partial(ppe.read, part=part),
     functools.partial(ppe.read_groups, part=part),
+    2_560,
   )
 
 
@@ -73,22 +76,29 @@ _REWARDBENCH_2 = "allenai/reward-bench-2"
 
 BENCHMARKS: Mapping[str, PublicSet] = {
   "rewardbench": PublicSet(
-    "rewardbench", _HUB.format("allenai/reward-bench"), rewardbench.read
+    "rewardbench",
+    _HUB.format("allenai/reward-bench"),
+    rewardbench.read,
+    size=2_985,
   ),
   "rewardbench2": PublicSet(
     "rewardbench2",
     _HUB.format(_REWARDBENCH_2),
     rewardbench.read_pairs,
     rewardbench.read_groups,
+    3 * 1_763,
   ),
   "pandalm": PublicSet(
-    "pandalm", _GITHUB.format("WeOpenML/PandaLM"), pandalm.read
+    "pandalm", _GITHUB.format("WeOpenML/PandaLM"), pandalm.read, size=999
   ),
   "ppe/mmlu-pro": _ppe("mmlu-pro", "MMLU-Pro"),
   "ppe/math": _ppe("math", "MATH"),
   "ppe/gpqa": _ppe("gpqa", "GPQA"),
   "rm-bench": PublicSet(
-    "rm-bench", _HUB.format("THU-KEG/RM-Bench"), rm_bench.read
+    "rm-bench",
+    _HUB.format("THU-KEG/RM-Bench"),
+    rm_bench.read,
+    size=9 * 1_327,
   ),
   "rmb": PublicSet(
     "rmb", _GITHUB.format("Zhou-Zoey/RMB-Reward-Model-Benchmark"), rmb.read
@@ -97,19 +107,29 @@ BENCHMARKS: Mapping[str, PublicSet] = {
     "judgebench",
     _JUDGEBENCH_FETCH,
     functools.partial(judgebench.read, split="gpt"),
+    size=350,
   ),
   "judgebench/claude": PublicSet(
     "judgebench",
     _JUDGEBENCH_FETCH,
     functools.partial(judgebench.read, split="claude"),
+    size=270,
   ),
   "llmbar": PublicSet(
-    "llmbar/LLMBar", _GITHUB.format("princeton-nlp/LLMBar"), llmbar.read
+    "llmbar/LLMBar",
+    _GITHUB.format("princeton-nlp/LLMBar"),
+    llmbar.read,
+    size=419,
   ),
   "humanevalpack": PublicSet(
-    "humanevalpack", _HUB.format("bigcode/humanevalpack"), humanevalpack.read
+    "humanevalpack",
+    _HUB.format("bigcode/humanevalpack"),
+    humanevalpack.read,
+    size=6 * 164,
   ),
-  "gsm8k": PublicSet("gsm8k", _GSM8K_FETCH, gsm8k.read, gsm8k.read_groups),
+  "gsm8k": PublicSet(
+    "gsm8k", _GSM8K_FETCH, gsm8k.read, gsm8k.read_groups, 2_429
+  ),
 }
 
 TRAINING_SETS: Mapping[str, PublicSet] = {
@@ -184,6 +204,11 @@ def read(spec: str) -> reading.Reading[Comparison]:
     found = reading.joined(read(_part(spec, part)) for part in _WHOLES[name])
   elif name in SETS:
     found = places.read(name, SETS[name].place, SETS[name].read, folder)
+    size = SETS[name].size
+    if size and len(found.items) != size:
+      found.notes[f"of {name}'s {size} comparisons are there"] = len(
+        found.items
+      )
   else:
     found = _read_file(spec)
     for one in found.items:
@@ -247,7 +272,9 @@ def _read_file(spec: str) -> reading.Reading[Comparison]:
   if path.exists() and path.suffix in (".parquet", ".json"):
     return reading.gather([path], (), _own_row)
   try:
-    return reading.Reading(readers.read_jsonl(path), reading.Notes())
+    return reading.Reading(
+      readers.read_jsonl(path, allow_empty=True), reading.Notes()
+    )
   except ValueError as error:
     if path.exists():
       raise
@@ -259,4 +286,6 @@ def _read_file(spec: str) -> reading.Reading[Comparison]:
 def _own_row(row: reading.Row, notes: reading.Notes) -> Iterable[Comparison]:
   del notes  # nothing is left out or changed
   name = Path(row.source).name  # with the row's place
-  yield readers.comparison_from_row(row.values, name, row.source)
+  yield readers.comparison_from_row(
+    row.values, name, row.source, allow_empty=True
+  )

@@ -27,10 +27,10 @@ def read(folder: Path) -> reading.Reading[Comparison]:
       f"rewardbench-{row.place:04d}",
       notes,
       {
-        "query": row.values["prompt"],
-        "chosen": row.values["chosen"],
-        "rejected": row.values["rejected"],
-        "subset": row.values["subset"],
+        "query": row.text("prompt"),
+        "chosen": row.text("chosen"),
+        "rejected": row.text("rejected"),
+        "subset": row.text("subset"),
       },
     )
 

@@ -16,7 +16,9 @@ _STYLES = 3
 def read(folder: Path) -> reading.Reading[Comparison]:
   """Reads RM-Bench (Liu et al., arXiv:2410.16184): 1,327 prompts, 9 pairs each.
 
-  A comparison is named PROMPT/RIGHT-WRONG after the styles of its answers.
+  A comparison is named PROMPT/RIGHT-WRONG after the styles of its answers, and
+  a prompt after its place and its id: that one is in no other domain is not
+  known.
 
   Raises:
     ValueError: as `reading.gather`.
@@ -29,13 +31,13 @@ def read(folder: Path) -> reading.Reading[Comparison]:
       for wrong in range(_STYLES):
         yield reading.comparison(
           row,
-          f"rm-bench-{row.values['id']}/{right}-{wrong}",
+          f"rm-bench-{row.place:04d}-{row.values['id']}/{right}-{wrong}",
           notes,
           {
-            "query": row.values["prompt"],
+            "query": row.text("prompt"),
             "chosen": chosen[right],
             "rejected": rejected[wrong],
-            "subset": row.values["domain"],
+            "subset": row.text("domain"),
           },
         )
 

@@ -70,8 +70,10 @@ def _group(row: reading.Row, notes: reading.Notes) -> Iterable[Comparison]:
     raise ValueError("loser_list must be a list of responses, and have one")
   category = row.text("category_path")
   for place, loser in enumerate(losers, start=1):
-    if not isinstance(loser, dict):
-      raise ValueError(f"loser_list[{place - 1}] must be an object")
+    if not isinstance(loser, dict) or not isinstance(loser.get("answer"), str):
+      raise ValueError(
+        f"loser_list[{place - 1}] must be an object whose answer is a text"
+      )
     yield reading.comparison(
       row,
       f"rmb-{category}-{row.place:04d}/0-{place}",
@@ -79,7 +81,7 @@ def _group(row: reading.Row, notes: reading.Notes) -> Iterable[Comparison]:
       {
         "conversation": row.values["conversation_input"],
         "chosen": row.text("bon_best", "answer"),
-        "rejected": loser.get("answer"),
+        "rejected": loser["answer"],
         "subset": category,
       },
     )

@@ -17,6 +17,12 @@ import pyarrow.parquet as pq
 _LFS_POINTER = b"version https://git-lfs"
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})")
 SUFFIXES = (".parquet", ".jsonl", ".json")
+# Files beside a set's rows which Hugging Face's libraries write.
+_DESCRIPTIONS = ("dataset_infos.json", "dataset_info.json", "dataset_dict.json")
+# Where a split's own folder may be.
+_TOPS = ("", "data", "default")
+# What `hf download` leaves behind of a file while it fetches it.
+_HALF_FETCHED = ".cache/huggingface/download/**/*.incomplete"
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -28,8 +34,10 @@ def split_files(folder: Path, split: str) -> list[Path]:
   """The files of a split, as Hugging Face's data sets are laid out.
 
   They are in the folder or its `data`, named SPLIT-00000-of-00002.parquet and
-  so on (perhaps with a digest), or SPLIT.parquet, .jsonl or .json. A lone file
-  of another name is the split "train", as for Hugging Face.
+  so on (perhaps with a digest), or SPLIT.parquet, .jsonl or .json; or they are
+  all that a folder SPLIT holds, as in the copies that Hugging Face converts
+  (`default/SPLIT/0000.parquet`). A lone file of another name is the split
+  "train", as for Hugging Face; what describes the set does not count.
 
   Args:
     folder: Of the set; or a file, which is then the split.
@@ -41,19 +49,20 @@ def split_files(folder: Path, split: str) -> list[Path]:
   if folder.is_file():
     return [folder]
   _require_folder(folder)
-  files = sorted(
-    path
-    for path in [*folder.iterdir(), *(folder / "data").glob("*")]
-    if path.suffix in SUFFIXES
-  )
+  files = _rows_in(folder, folder / "data")
   found = [path for path in files if _split_of(path) == split]
+  if not found:
+    tops = [folder / inner for inner in _TOPS]
+    found = next(filter(None, (_rows_in(top / split) for top in tops)), [])
+    if found:
+      return found
   if not found and split == "train" and len(files) == 1:
     return files
   if not found:
     names = ", ".join(sorted({_split_of(path) for path in files})) or "none"
     raise ValueError(
-      f"{folder} has no split {split!r}; the splits in it are: {names}. Give "
-      "the folder which holds the set as it was published"
+      f"{folder} has no split {split!r}; the splits in it are: {names}. "
+      f"{_remedy(folder)}"
     )
   _require_all_shards(folder, split, found)
   return found
@@ -72,7 +81,7 @@ def named_file(folder: Path, *names: str) -> Path:
   there = ", ".join(sorted(path.name for path in folder.iterdir())[:10])
   raise ValueError(
     f"{folder} has no {' or '.join(names)}; in it are: {there or 'no files'}. "
-    "Give the folder which holds the set as it was published"
+    f"{_remedy(folder)}"
   )
 
 
@@ -87,10 +96,9 @@ def read(path: Path) -> Iterator[Placed]:
     case ".parquet":
       yield from _parquet(path)
     case ".jsonl":
-      yield from _json_lines(path)
+      yield from _json_lines(path, _text(path))
     case ".json":
-      for place, one in enumerate(json_list(path)):
-        yield _object(one, f"{path}: row {place}")
+      yield from _json(path, _text(path))
     case _:
       raise ValueError(
         f"{path} must end in one of {', '.join(SUFFIXES)}: the suffix says "
@@ -105,18 +113,30 @@ def json_list(path: Path) -> list[Any]:
     ValueError: the file cannot be read, or holds something else.
   """
   _require_content(path)
-  values = _parsed(path, _text(path))
-  if not isinstance(values, list):
-    raise ValueError(
-      f"{path} holds a {type(values).__name__}, must hold a list of rows"
-    )
-  return values
+  return _listed(path, _text(path))
 
 
 def _require_folder(folder: Path) -> None:
   if not folder.is_dir():
     state = "is a file" if folder.exists() else "does not exist"
     raise ValueError(f"{folder} {state}; give the folder of the set")
+
+
+def _rows_in(*folders: Path) -> list[Path]:
+  """The files with rows in these folders, in the order of their paths."""
+  return sorted(
+    path
+    for folder in folders
+    for path in folder.glob("*")
+    if path.suffix in SUFFIXES and path.name not in _DESCRIPTIONS
+  )
+
+
+def _remedy(folder: Path) -> str:
+  """What to do about a file that is not there."""
+  if next(folder.glob(_HALF_FETCHED), None):
+    return "Its download was cut off: run the same `hf download` again"
+  return "Give the folder which holds the set as it was published"
 
 
 def _split_of(path: Path) -> str:
@@ -130,12 +150,9 @@ def _require_all_shards(
   shards = [_SHARD.search(path.stem) for path in files]
   numbers = {int(shard[1]) for shard in shards if shard}
   totals = {int(shard[2]) for shard in shards if shard}
-  if (
-    len(totals) > 1
-    or (totals and not all(shards))
-    or (not totals and len(files) > 1)
-  ):
-    names = ", ".join(path.name for path in files)
+  # Without numbers there is one file; with them, one of each number and total.
+  if len(totals) > 1 or len(files) != max(len(numbers), 1):
+    names = ", ".join(str(path.relative_to(folder)) for path in files)
     raise ValueError(
       f"{folder} has more than one copy of split {split!r}: {names}; keep one"
     )
@@ -173,15 +190,34 @@ def _parquet(path: Path) -> Iterator[Placed]:
         for values in batch.to_pylist():
           yield values, f"{path}: row {place}"
           place += 1
-  except (pa.ArrowInvalid, OSError) as error:
+  except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
     raise ValueError(
       f"{path} is no whole Parquet file ({error}); the download was perhaps "
       "cut off, so fetch it again"
     ) from None
 
 
-def _json_lines(path: Path) -> Iterator[Placed]:
-  for place, line in enumerate(_text(path).split("\n")):
+def _json(path: Path, text: str) -> Iterator[Placed]:
+  """A list of rows, or a row a line: both are published as .json."""
+  begin, _, rest = text.lstrip().partition("\n")
+  if begin.startswith("{") and begin.rstrip().endswith("}") and rest.strip():
+    yield from _json_lines(path, text)
+    return
+  for place, one in enumerate(_listed(path, text)):
+    yield _object(one, f"{path}: row {place}")
+
+
+def _listed(path: Path, text: str) -> list[Any]:
+  values = _parsed(path, text)
+  if not isinstance(values, list):
+    raise ValueError(
+      f"{path} holds a {type(values).__name__}, must hold a list of rows"
+    )
+  return values
+
+
+def _json_lines(path: Path, text: str) -> Iterator[Placed]:
+  for place, line in enumerate(text.split("\n")):
     if line.strip():
       yield _object(_parsed(path, line, place), f"{path}:{place + 1}")
 
@@ -206,10 +242,12 @@ def _parsed(path: Path, text: str, lines_before: int = 0) -> Any:
   try:
     return json.loads(text)
   except json.JSONDecodeError as error:
-    end = "; it ends there: was the download cut off?"
+    # The decoder points to where an open text begins.
+    ends = not text[error.pos :].strip() or error.msg.startswith("Unterminated")
+    end = "; the text ends in it: was the download cut off?" if ends else ""
     raise ValueError(
       f"{path}:{lines_before + error.lineno}: column {error.colno}: no valid "
-      f"JSON: {error.msg}{end if not text[error.pos :].strip() else ''}"
+      f"JSON: {error.msg}{end}"
     ) from None
   except RecursionError:
     raise ValueError(f"{path}: no valid JSON: nested too deeply") from None

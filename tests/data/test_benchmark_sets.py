@@ -1,6 +1,7 @@
 """Each benchmark is read from small files of its published form."""
 
 import collections
+import json
 
 import pytest
 
@@ -84,12 +85,19 @@ def test_rm_bench(tmp_path):
   write_json(tmp_path / "data/total_dataset.json", [row])
   found = rm_bench.read(tmp_path).items
   assert [(one.uid, right(one), wrong(one)) for one in found] == [
-    (f"rm-bench-12-3/{i}-{j}", f"r{i}", f"w{j}")
+    (f"rm-bench-0000-12-3/{i}-{j}", f"r{i}", f"w{j}")
     for i in range(3)
     for j in range(3)
   ]
   assert {one.label for one in found} == {1, 2}
   assert {one.subset for one in found} == {"safety-refuse"}
+
+
+def test_rm_bench_may_have_an_id_in_two_domains(tmp_path):
+  row = {"id": 1, "prompt": "q", "chosen": ["a"] * 3, "rejected": ["b"] * 3}
+  rows = [{**row, "domain": "chat"}, {**row, "domain": "code"}]
+  write_json(tmp_path / "total_dataset.json", rows)
+  assert len({one.uid for one in rm_bench.read(tmp_path).items}) == 18
 
 
 @pytest.mark.parametrize(
@@ -148,6 +156,15 @@ def test_rmb(tmp_path):
   assert grouped[0].conversation == (Message("user", "q"),)
 
 
+def test_rmb_names_the_answer_that_is_missing(tmp_path):
+  folder = rmb_folder(tmp_path)
+  path = folder / "RMB_dataset/BoN_set/Harmlessness/S1.json"
+  [row] = json.loads(path.read_text())
+  write_json(path, [{**row, "loser_list": [{"answer": "a"}, {"answer": None}]}])
+  with pytest.raises(ValueError, match=r"S1.json: row 0: loser_list\[1\] must"):
+    rmb.read(folder)
+
+
 def test_rmb_without_a_set(tmp_path):
   folder = rmb_folder(tmp_path)
   (folder / "RMB_dataset/BoN_set/Harmlessness/S1.json").unlink()
@@ -190,6 +207,15 @@ def test_judgebench_rows_are_checked(tmp_path):
   _, label, repeated = str(caught.value).split("\n")
   assert label.endswith("gpt.jsonl:1: label='A=B' must be one of A>B, B>A")
   assert "gpt.jsonl:3: its name 'judgebench-81ec' is that of" in repeated
+
+
+@pytest.mark.parametrize("field", ["source", "question", "response_B", "label"])
+def test_fields_are_named_as_published(tmp_path, field):
+  write_lines(tmp_path / "gpt.jsonl", [{**JUDGEBENCH, field: None}])
+  with pytest.raises(
+    ValueError, match=f"gpt.jsonl:1: {field}=null must be a text"
+  ):
+    judgebench.read(tmp_path, "gpt")
 
 
 def test_pandalm_is_whole(shared_data):

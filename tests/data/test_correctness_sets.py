@@ -80,10 +80,12 @@ def test_ppe_groups(tmp_path):
   ("change", "message"),
   [
     ({"prompt": "Which?"}, "prompt has no 'Question:', after which"),
-    ({"scores": [0.5, 0, 0, 1]}, "scores must be a list of 0 and 1"),
+    ({"scores": [0.5, 0, 0, 1]}, r"scores=\[0.5, .* must be a list of 0 and 1"),
+    ({"scores": [[0], [1]]}, "must be a list of 0 and 1"),
     ({"scores": [0, 1, 0, 1, 1]}, "no field response_5"),
     ({"sampled_conflict_pairs": [[0, 2]]}, r"\[0, 2\] has .* both wrong"),
     ({"sampled_conflict_pairs": [[0, 4]]}, r"\[0, 4\] must be two .* 0 to 3"),
+    ({"sampled_conflict_pairs": None}, "sampled_conflict_pairs has None here"),
   ],
 )
 def test_ppe_of_another_form(tmp_path, change, message):

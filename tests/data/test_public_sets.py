@@ -107,6 +107,7 @@ def test_what_one_should_know_is_logged(tmp_path, caplog):
     f"{name}: 1 have an answer that is a boolean, written out as a text",
     f"{name}: 1 have an empty answer",
     f"{name}: 1 have no label",
+    f"{name}: 1 of pandalm's 999 comparisons are there",
   ]
 
 
@@ -119,6 +120,15 @@ def test_what_one_should_know_of_a_file(tmp_path):
   assert notes.pop("repeat the texts of another") == 9
   [label] = notes
   assert label.startswith("have the label 1, as all do")
+
+
+def test_a_file_may_have_empty_answers_as_published_sets_do(tmp_path):
+  path = tmp_path / "rows.jsonl"
+  row = {"query": "q", "response_1": "a", "response_2": " ", "label": 1}
+  path.write_text(json.dumps(row))
+  found = public_sets.read(str(path))
+  assert found.items[0].responses == ("a", " ")
+  assert found.notes == {"have an empty answer": 1}
 
 
 def test_files_of_a_set(tmp_path):

@@ -1,5 +1,7 @@
 """What can be wrong with a fetched file is said by name."""
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from rrm_jax.data import rows
@@ -33,6 +35,22 @@ def test_parquet_is_read_in_batches(tmp_path):
   assert found[2999][1].endswith("row 2999")
 
 
+def test_a_json_file_may_have_a_row_a_line(tmp_path):
+  path = write_lines(tmp_path / "a.json", ROWS)
+  assert list(rows.read(path)) == [
+    (ROWS[0], f"{path}:1"),
+    (ROWS[1], f"{path}:2"),
+  ]
+
+
+def test_a_parquet_file_with_other_bytes_than_texts(tmp_path):
+  bytes_ = pa.array([b"\xff"], pa.binary())
+  texts = pa.Array.from_buffers(pa.string(), 1, bytes_.buffers())
+  pq.write_table(pa.table({"a": texts}), tmp_path / "a.parquet")
+  with pytest.raises(ValueError, match=r"a\.parquet is no whole .* byte 0xff"):
+    list(rows.read(tmp_path / "a.parquet"))
+
+
 def test_blank_lines_and_separators_within_texts(tmp_path):
   path = tmp_path / "a.jsonl"
   path.write_text('\ufeff{"a": "one\u2028line"}\r\n\n{"a": 2}', "utf-8")
@@ -42,13 +60,16 @@ def test_blank_lines_and_separators_within_texts(tmp_path):
 @pytest.mark.parametrize(
   ("name", "content", "message"),
   [
-    ("a.json", b"[1", r"a.json:1: column 3: .*it ends there: was the download"),
+    ("a.json", b"[1", r"a.json:1: column 3: .*ends in it: was the download"),
     ("a.json", b"[1 2]", r"a.json:1: column 4: no valid JSON: Expecting ','"),
     ("a.json", b"{}", "holds a dict, must hold a list"),
     ("a.json", b"[1]", "row 0 is int, must be an object"),
     ("a.json", b'["\xff"]', "not UTF-8: its byte 3 is 0xff"),
     ("a.json", b"[" * 100_000, "nested too deeply"),
-    ("a.jsonl", b'{}\n{"a"', r"a.jsonl:2: column 5: .*it ends there"),
+    ("a.jsonl", b'{}\n{"a"', r"a.jsonl:2: column 5: .*the text ends in it"),
+    ("a.jsonl", b'{"a": "cut o', r"a.jsonl:1: column 7: .*the text ends in it"),
+    ("a.json", b'{"a": 1}\n{"a"', r"a.json:2: column 5: .*the text ends in it"),
+    ("a.json", b'{\n"a": 1}', "holds a dict, must hold a list"),
     ("a.jsonl", b"3\n", "a.jsonl:1 is int"),
     ("a.parquet", b"PAR1 and no more", "no whole Parquet file"),
     ("a.json", b"version https://git-lfs.github.com/spec/v1", "git lfs\npull"),
@@ -83,10 +104,14 @@ def test_a_file_that_is_not_there(tmp_path):
     ["data/train-00000-of-00001.parquet"],
     ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"],
     ["data/train-00000-of-00001-b42a775f407cee45.parquet"],
+    ["train/part-0.parquet", "train/part-1.parquet"],
+    ["data/train/a.jsonl"],
+    ["default/train/0000.parquet"],
   ],
 )
 def test_files_of_a_split(tmp_path, names):
-  (tmp_path / "data").mkdir()
+  for folder in ("data/train", "train", "default/train"):
+    (tmp_path / folder).mkdir(parents=True)
   for name in [*names, "data/test-00000-of-00001.parquet", "README.md"]:
     (tmp_path / name).touch()
   found = rows.split_files(tmp_path, "train")
@@ -107,6 +132,14 @@ def test_files_of_a_split(tmp_path, names):
     ),
     (["train.json", "train.jsonl"], "more than one copy of split 'train'"),
     (["train.json", "data/train-00000-of-00001.parquet"], "more than one copy"),
+    (
+      ["train-00000-of-00001.parquet", "data/train-00000-of-00001.parquet"],
+      "copy of split 'train': data/train-00000-of-00001.parquet, train-00000",
+    ),
+    (
+      ["train-00000-of-00001-a.parquet", "train-00000-of-00001-b.parquet"],
+      "more than one copy",
+    ),
     (
       ["train-00000-of-00001.parquet", "train-00000-of-00002.parquet"],
       "more than one copy",
@@ -131,6 +164,15 @@ def test_a_wrong_folder(tmp_path):
     rows.named_file(tmp_path, "a.json", "b.json")
 
 
+def test_half_a_download_is_said_to_be_one(tmp_path):
+  half = tmp_path / ".cache/huggingface/download/data/a1.incomplete"
+  half.parent.mkdir(parents=True)
+  half.touch()
+  for find in (rows.split_files, rows.named_file):
+    with pytest.raises(ValueError, match="cut off: run the same `hf downl"):
+      find(tmp_path, "train")
+
+
 def test_a_file_may_stand_for_its_folder(tmp_path):
   file = tmp_path / "mine.jsonl"
   file.touch()
@@ -144,6 +186,7 @@ def test_a_file_may_stand_for_its_folder(tmp_path):
 def test_a_lone_file_is_the_split_train(tmp_path):
   file = tmp_path / "Some-Pairs.json"
   file.touch()
+  (tmp_path / "dataset_infos.json").touch()
   assert rows.split_files(tmp_path, "train") == [file]
   with pytest.raises(ValueError, match=r"no split 'test'; .*: Some-Pairs"):
     rows.split_files(tmp_path, "test")

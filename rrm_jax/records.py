@@ -81,12 +81,13 @@ class Question(NamedTuple):
 
 
 class Invalid(enum.StrEnum):
-  """Why a judge's text carries no verdict."""
+  """Why there is no verdict; the last where someone else says so."""
 
   NO_CLOSING_TAG = "no closing tag"
   NO_BOX = "no box"
   WRONG_CONTENT = "wrong content"
   TRUNCATED = "truncated"
+  NO_WINNER = "no winner"
 
 
 class Verdict(NamedTuple):

@@ -1,9 +1,16 @@
 """Someone else's verdicts, or their scores, from a file.
 
 A row is an object with `id` and either `winner` (1 or 2 in the data's order,
-a swap undone; 0 or null for none) or `score_1` and `score_2` (a scalar reward
-model's; equal ones are no verdict). `swapped` and `sample` say which question
-it answers; without them it answers all on its comparison. `text` is optional.
+a swap undone; 0 or null for none or a tie) or `score_1` and `score_2` (a scalar
+reward model's; equal ones are a tie). As readers place a preferred response by
+a coin, `winner` may be "chosen" or "rejected" instead, and the scores may be
+`score_chosen` and `score_rejected`. `swapped` and `sample` say which question a
+row answers; without them it answers all on its comparison. `text` is optional.
+
+Ids are those of judgements.jsonl, which `--judge=simulated:0` writes for any
+data. A tie is no verdict: PandaLM's rule takes it for its class 0, JudgeBench's
+for 0 points. RewardBench's harness counts a scalar model's tie as wrong, as the
+rule does that RM-R1 has for missing verdicts.
 """
 
 import json
@@ -13,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rrm_jax.records import (
+  Comparison,
   Finish,
   Invalid,
   Judgement,
@@ -22,6 +30,10 @@ from rrm_jax.records import (
 )
 
 _SHOWN_PROBLEMS = 10
+
+_WINNERS = (1, 2, "chosen", "rejected", 0, None)
+_SCORES = ("score_1", "score_2")
+_SCORES_BY_LABEL = ("score_chosen", "score_rejected")
 
 # A comparison with what a row says it answers; None stands for all.
 _Key = tuple[str, int | None, bool | None]
@@ -61,21 +73,36 @@ def _answer(
   )
   row = next((known[key] for key in keys if key in known), None)
   if row is None:
-    raise ValueError(
-      f"{path} has no verdict on {uid!r} for sample {sample} and "
-      f"swapped={swapped}; ask for as many votes and orders as it has"
-    )
-  winner = _winner(row)
+    raise ValueError(_unanswered(question, known, path))
+  winner = _placed(_winner(row), question.comparison, path)
   return Judgement(
     uid=uid,
     sample_id=sample,
     swapped=swapped,
-    verdict=Verdict(winner, None if winner else Invalid.NO_BOX),
+    verdict=Verdict(winner, None if winner else Invalid.NO_WINNER),
     text=row.get("text") or "",
     prompt_tokens=0,
     thinking_tokens=0,
     completion_tokens=0,
     finish=Finish.STOPPED,
+  )
+
+
+def _unanswered(
+  question: Question, known: dict[_Key, dict[str, Any]], path: Path
+) -> str:
+  uid = question.comparison.uid
+  ids = dict.fromkeys(key[0] for key in known)
+  if uid not in ids:
+    return (
+      f"{path} has no row with the id {uid!r}; its {len(ids)} ids are such as "
+      f"{next(iter(ids))!r}. Use those of judgements.jsonl, which "
+      "--judge=simulated:0 writes for the same data"
+    )
+  return (
+    f"{path} has no verdict on {uid!r} for sample {question.sample_id} and "
+    f"swapped={question.swapped}; ask for as many votes (--config.samples) and "
+    "orders (--config.order=given for one) as it has"
   )
 
 
@@ -123,23 +150,46 @@ def _key(row: Any) -> _Key:
   return str(row["id"]), sample, swapped
 
 
-def _winner(row: dict[str, Any]) -> int | None:
-  """Who won by a row; None for nobody.
+def _placed(
+  winner: int | str | None, comparison: Comparison, path: Path
+) -> int | None:
+  """A winner as 1 or 2.
+
+  Raises:
+    ValueError: the chosen or the rejected one won, and there is no label.
+  """
+  if not isinstance(winner, str):
+    return winner
+  if comparison.label is None:
+    raise ValueError(
+      f"{path} says that the {winner} response of {comparison.uid!r} won, and "
+      f"that has no label ({comparison.source}); say winner 1 or 2"
+    )
+  return comparison.label if winner == "chosen" else 3 - comparison.label
+
+
+def _winner(row: dict[str, Any]) -> int | str | None:
+  """Who won by a row: 1, 2, "chosen" or "rejected"; None for nobody.
 
   Raises:
     ValueError: the row does not say.
   """
   if "winner" in row:
     winner = row["winner"]
-    if winner is not None and (
-      type(winner) is not int or winner not in (0, 1, 2)
-    ):
-      raise ValueError(f"winner={winner!r} must be 1, 2, or 0 or null for none")
+    typed = type(winner) in (int, str, type(None))
+    if not typed or winner not in _WINNERS:
+      raise ValueError(
+        f"winner={winner!r} must be 1 or 2, chosen or rejected, or 0 or null "
+        "for none or a tie"
+      )
     return winner or None
-  first, second = _score(row, "score_1"), _score(row, "score_2")
+  by_label = any(name in row for name in _SCORES_BY_LABEL)
+  names = _SCORES_BY_LABEL if by_label else _SCORES
+  first, second = (_score(row, name) for name in names)
   if first == second:
     return None
-  return 1 if first > second else 2
+  better, worse = ("chosen", "rejected") if by_label else (1, 2)
+  return better if first > second else worse
 
 
 def _score(row: dict[str, Any], name: str) -> float:
@@ -156,6 +206,6 @@ def _score(row: dict[str, Any], name: str) -> float:
   ):
     raise ValueError(
       f"the row has no winner, and {name}={score!r}; give winner, or score_1 "
-      "and score_2 as numbers"
+      "and score_2, or score_chosen and score_rejected, as numbers"
     )
   return score

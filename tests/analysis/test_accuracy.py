@@ -47,6 +47,7 @@ def test_golden():
       "no box": 0,
       "wrong content": 0,
       "truncated": 1,
+      "no winner": 0,
     },
     "finish": {"stopped": 5, "budget": 1, "length": 1},
     "thinking_tokens": 12.5714,

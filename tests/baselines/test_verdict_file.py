@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rrm_jax.baselines import verdict_file
-from rrm_jax.records import Comparison, Message, Question
+from rrm_jax.records import Comparison, Invalid, Message, Question
 
 
 def question(uid, sample_id=0, swapped=False):
@@ -45,8 +45,45 @@ def test_by_hand(tmp_path):
   assert winners == [1, 2, 2, 1, None, None, 1]
   assert made[0].text == "because"
   assert (made[1].uid, made[1].sample_id, made[1].swapped) == ("a", 5, True)
-  with pytest.raises(ValueError, match="no verdict on 'e' for sample 2"):
+  reasons = {judgement.verdict.invalid for judgement in made}
+  assert reasons == {None, Invalid.NO_WINNER}
+  with pytest.raises(
+    ValueError, match=r"no verdict on 'e' for sample 2 and .*--config.sampl"
+  ):
     asked([question("b"), question("e", 2)])
+
+
+def labelled(uid, label):
+  query = (Message("user", "q"),)
+  return Question(Comparison(uid, query, ("a", "b"), label), 0, False)
+
+
+def test_the_chosen_one_is_where_its_label_is(tmp_path):
+  scores = {"score_chosen": 0.5, "score_rejected": -1}
+  asked = judge(
+    tmp_path,
+    {"id": "a", "winner": "chosen"},
+    {"id": "b", "winner": "rejected"},
+    {"id": "c", **scores},
+    {"id": "d", **scores, "score_rejected": 2},
+    {"id": "e", **scores, "score_rejected": 0.5},
+  )
+  for label, winners in ((1, [1, 2, 1, 2, None]), (2, [2, 1, 2, 1, None])):
+    made = asked([labelled(uid, label) for uid in "abcde"])
+    assert [one.verdict.winner for one in made] == winners
+  assert asked([labelled("e", None)])[0].verdict.winner is None
+  with pytest.raises(
+    ValueError, match="the chosen response of 'c' won, and th"
+  ):
+    asked([labelled("c", None)])
+
+
+def test_other_ids_are_shown(tmp_path):
+  rows = [{"id": place, "winner": 1} for place in range(3)]
+  with pytest.raises(
+    ValueError, match=r"no row with the id 'llmbar-0'; its 3 ids .*as '0'\. Use"
+  ):
+    judge(tmp_path, *rows)([question("llmbar-0")])
 
 
 @pytest.mark.parametrize(
@@ -54,11 +91,15 @@ def test_by_hand(tmp_path):
   [
     ({"winner": 1}, "must be an object such as"),
     ([1], "must be an object such as"),
-    ({"id": "a", "winner": 3}, "winner=3 must be 1, 2"),
-    ({"id": "a", "winner": True}, "winner=True must be 1, 2"),
+    ({"id": "a", "winner": 3}, "winner=3 must be 1 or 2"),
+    ({"id": "a", "winner": "Tie"}, "winner='Tie' .* 0 or null for none or a"),
+    ({"id": "a", "winner": True}, "winner=True must be 1 or 2"),
     ({"id": "a", "winner": 1, "swapped": 1}, "swapped=1 must be true"),
     ({"id": "a", "winner": 1, "sample": "0"}, "sample='0' must be a number"),
+    ({"id": "a", "winner": [1]}, r"winner=\[1\] must be 1 or 2"),
+    ({"id": "a", "winner": 1.0}, r"winner=1.0 must be 1 or 2"),
     ({"id": "a", "score_1": 1}, "score_2=None; give"),
+    ({"id": "a", "score_chosen": 1, "score_2": 1}, "score_rejected=None; give"),
     ({"id": "a", "score_1": 1, "score_2": float("nan")}, "score_2=nan"),
     ({"id": "ok", "winner": 1}, "answered before"),
   ],

@@ -135,7 +135,8 @@ def write(report: Mapping, output: Path) -> dict:
   who = f"{report['model']} {report['weights']}".strip()
   title = f"{report['name']}, {tables.cut(who, 40)}"
   scores_plot.plot(output / names["picture"], _curves(rows), title)
-  workdir.write_whole(output / names["table"], card.as_csv(rows))
+  table = card.as_csv([*rows, *card.measures(report)])
+  workdir.write_whole(output / names["table"], table)
   whole = {
     **report,
     "files": {what: str(output / name) for what, name in names.items()},

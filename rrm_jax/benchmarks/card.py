@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rrm_jax.benchmarks import outcomes, protocol
 from rrm_jax.benchmarks.outcomes import Outcome
@@ -19,6 +19,7 @@ FIELDS = (
   "counted",
 )
 OVERALL = "overall"
+MEASURE = "further measure"
 
 
 def scores(
@@ -76,6 +77,26 @@ def rows(report: Mapping) -> list[dict]:
   return [{"data": report["name"], **row} for row in found]
 
 
+def measures(report: Mapping) -> list[dict]:
+  """A benchmark's own further measures, as rows whose `accuracy` they are.
+
+  Args:
+    report: As in `rows`.
+  """
+  return [
+    {
+      "data": report["name"],
+      "rule": MEASURE,
+      "votes": votes,
+      "name": name,
+      "accuracy": value,
+    }
+    for key, votes in (("benchmark", 1), ("voted", report["samples"]))
+    if report[key] is not None
+    for name, value in _flat(report[key]["details"])
+  ]
+
+
 def as_csv(rows: Iterable[Mapping]) -> str:
   """Rows as a CSV file with a head."""
   file = io.StringIO()
@@ -83,6 +104,14 @@ def as_csv(rows: Iterable[Mapping]) -> str:
   writer.writeheader()
   writer.writerows(rows)
   return file.getvalue()
+
+
+def _flat(details: Mapping, within: str = "") -> Iterator[tuple[str, float]]:
+  for name, value in details.items():
+    if isinstance(value, Mapping):
+      yield from _flat(value, f"{within}{name}: ")
+    elif value is not None:
+      yield within + name, value
 
 
 def _of_rules(scored: Mapping, votes: int, invalid: float) -> list[dict]:

@@ -16,8 +16,11 @@ from collections.abc import Sequence
 
 from rrm_jax.benchmarks import agreement
 from rrm_jax.benchmarks.outcomes import Outcome, Value, one_order
+from rrm_jax.benchmarks.plain import pooled
+from rrm_jax.benchmarks.score import Score
 
 CLASSES = (0, 1, 2)
+PREFERRED, TIES = "with a preference", "ties"
 _NO_PREFERENCE = {"Tie", "garbage"}
 
 
@@ -47,9 +50,20 @@ def all_pairs(outcomes: Sequence[Outcome], invalid: float) -> list[Value]:
   """The published accuracy: ties count, and only a tie is right on them."""
   del invalid  # no verdict is class 0
   return [
-    Value(one.uid, one.subset, float((one.winner or 0) == one.label))
+    Value(
+      one.uid,
+      PREFERRED if one.label else TIES,
+      float((one.winner or 0) == one.label),
+    )
     for one in one_order(outcomes)
   ]
+
+
+def score(values: Sequence[Value]) -> Score:
+  """The share of pairs; the sections are those with a preference, and ties."""
+  return pooled(
+    [v if v.subset == TIES else v._replace(subset=PREFERRED) for v in values]
+  )
 
 
 def details(outcomes: Sequence[Outcome]) -> dict:

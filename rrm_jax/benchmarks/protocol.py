@@ -15,7 +15,6 @@ from rrm_jax.benchmarks import (
   llmbar,
   outcomes,
   pandalm,
-  plain,
   ppe,
   rewardbench,
   rewardbench2,
@@ -85,9 +84,10 @@ PROTOCOLS: Mapping[str, Protocol] = {
   ),
   "pandalm": Protocol(
     title="PandaLM test",
-    rule="accuracy over 0, 1, 2 with ties; precision, recall, F1 macro",
+    rule="accuracy over 0, 1, 2 with ties, of which no verdict is 0; "
+    "precision, recall, F1 macro",
     order="the data's",
-    score=plain.pooled,
+    score=pandalm.score,
     published=pandalm.all_pairs,
     details=pandalm.details,
   ),
@@ -118,7 +118,8 @@ PROTOCOLS: Mapping[str, Protocol] = {
   ),
   "llmbar": Protocol(
     title="LLMBar",
-    rule="mean of the five sets, each of both orders",
+    rule="mean of the five sets, each of both orders; a missing verdict is 0 "
+    "in its own figures",
     order=_BOTH_ORDERS,
     score=llmbar.score,
     published=outcomes.mean_points,

@@ -3,6 +3,8 @@
 import csv
 import io
 
+import pytest
+
 from rrm_jax.benchmarks import card
 from rrm_jax.benchmarks.outcomes import Outcome
 from tests.benchmarks.test_protocol import judged
@@ -32,6 +34,20 @@ def test_a_benchmark_has_a_row_for_each_part_and_rule():
   # Whole, four sections, 23 subsets; three rules; votes apart and together.
   assert len(rows) == (1 + 4 + 23) * 3 * 2
   assert {row["data"] for row in rows} == {"rewardbench"}
+
+
+def test_further_measures_are_rows_too():
+  outcomes = [Outcome("a", 1, 1), Outcome("b", 0, 2)]
+  scored = card.scores("pandalm", outcomes, 1, both=False, invalid=0.5)
+  report = {**HEAD, "name": "pandalm", **scored}
+  rows = {row["name"]: row for row in card.measures(report)}
+  assert rows["ties"]["accuracy"] == 1
+  assert rows["all: accuracy"]["accuracy"] == 0.5
+  # Class 1 is right, 2 was never to be, 0 is missed: F1 is 1, 0 and 0.
+  assert rows["all: f1"]["accuracy"] == pytest.approx(1 / 3, abs=1e-4)
+  assert rows["without_ties: f1"]["accuracy"] == 0.5
+  [*_, last] = csv.DictReader(io.StringIO(card.as_csv(rows.values())))
+  assert (last["rule"], last["low"]) == (card.MEASURE, "")
 
 
 def test_votes_in_mixed_orders_are_one_election():

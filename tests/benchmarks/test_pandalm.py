@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rrm_jax.benchmarks import pandalm
+from rrm_jax.benchmarks import pandalm, protocol
 from rrm_jax.benchmarks.outcomes import Outcome
 from rrm_jax.data.pandalm import majority
 
@@ -49,6 +49,19 @@ def test_published_measures(shared_data, judge, field, published):
 def test_an_unknown_verdict_is_refused():
   with pytest.raises(ValueError, match="result='A' must be 0, 1 or 2"):
     pandalm.prediction("A")
+
+
+def test_all_pairs_and_those_with_a_preference():
+  judged = [Outcome("a", 1, 1), Outcome("b", 2, 1), Outcome("c", 2, 2)]
+  judged += [Outcome("d", 0, 1), Outcome("e", 0, None)]
+  judged += [one._replace(swapped=True) for one in judged]
+  found = protocol.report("pandalm", judged)
+  [rule, _] = found["published"]
+  assert (rule["overall"], rule["counted"]) == (0.6, 5)
+  counted = {row["name"]: row["counted"] for row in rule["parts"]}
+  assert counted == {pandalm.PREFERRED: 3, pandalm.TIES: 2}
+  assert rule["sections"] == {pandalm.PREFERRED: 0.6667, pandalm.TIES: 0.5}
+  assert found["both_orders"]["sections"] == {pandalm.PREFERRED: 0.6667}
 
 
 def test_details_by_hand():

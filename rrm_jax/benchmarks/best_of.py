@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 from rrm_jax.benchmarks import ppe, rewardbench2
 from rrm_jax.benchmarks.outcomes import Value
-from rrm_jax.benchmarks.plain import averaged
-from rrm_jax.benchmarks.score import by_subset
+from rrm_jax.benchmarks.score import Score
 from rrm_jax.records import Candidates
 
 
@@ -34,7 +33,7 @@ class Rule(NamedTuple):
   """How a benchmark scores the best of several, in words and as a function."""
 
   words: str
-  score: Callable[[Sequence[Rated]], dict]
+  score: Callable[[Sequence[Rated]], Score]
 
 
 def report(name: str, rated: Iterable[Rated]) -> dict | None:
@@ -45,8 +44,7 @@ def report(name: str, rated: Iterable[Rated]) -> dict | None:
     rated: All prompts.
 
   Returns:
-    None if no rule is published, else `rule` and what `Score.as_dict` gives;
-    without interval where the score is no mean over prompts.
+    None if no rule is published, else `rule` and what `Score.as_dict` gives.
 
   Raises:
     ValueError: a part of the benchmark is missing.
@@ -54,7 +52,7 @@ def report(name: str, rated: Iterable[Rated]) -> dict | None:
   rule = RULES.get(name.partition("/")[0])
   if rule is None:
     return None
-  return {"rule": rule.words, **rule.score(list(rated))}
+  return {"rule": rule.words, **rule.score(list(rated)).as_dict()}
 
 
 def check(name: str, groups: Iterable[Candidates]) -> None:
@@ -73,16 +71,16 @@ def check(name: str, groups: Iterable[Candidates]) -> None:
   )
 
 
-def _ppe(rated: Sequence[Rated]) -> dict:
+def _ppe(rated: Sequence[Rated]) -> Score:
   return ppe.best_of(
     [
       Value(one.group.uid, one.group.subset, float(one.correct[one.chosen]))
       for one in rated
     ]
-  ).as_dict()
+  )
 
 
-def _rewardbench2(rated: Sequence[Rated]) -> dict:
+def _rewardbench2(rated: Sequence[Rated]) -> Score:
   """Five subsets by the best of four, and Ties by its own rule."""
   tied = [one for one in rated if one.group.subset == rewardbench2.TIES]
   others = [one for one in rated if one.group.subset != rewardbench2.TIES]
@@ -94,28 +92,7 @@ def _rewardbench2(rated: Sequence[Rated]) -> dict:
     )
     for one in others
   ]
-  sections = {
-    name: sum(value.points for value in part) / len(part)
-    for name, part in by_subset(values).items()
-  }
-  if tied:
-    sections[rewardbench2.TIES] = rewardbench2.ties(dict(map(_by_id, tied)))
-  overall = rewardbench2.overall(sections)
-  ties = {
-    "name": rewardbench2.TIES,
-    "accuracy": round(sections[rewardbench2.TIES], 4),
-    "low": None,
-    "high": None,
-    "counted": len(tied),
-  }
-  return {
-    "overall": round(overall, 4),
-    "low": None,
-    "high": None,
-    "counted": len(rated),
-    "sections": {name: round(value, 4) for name, value in sections.items()},
-    "parts": [*averaged(values).as_dict()["parts"], ties],
-  }
+  return rewardbench2.of_ratings(values, dict(map(_by_id, tied)))
 
 
 def _by_id(one: Rated) -> tuple[str, tuple[list[float], int]]:

@@ -14,16 +14,17 @@ the other triangle: "hard" holds an easy pair and "easy" a hard one. Here every
 cell is its own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from rrm_jax.benchmarks.outcomes import Value, group_of, places
-from rrm_jax.benchmarks.score import Score, stratum
+from rrm_jax.benchmarks.score import Score, Stratum, stratum
 
 DOMAINS = ("chat", "math", "code", "safety")
 STYLES = ("concise", "detailed", "markdown")
+LEVELS = ("easy", "normal", "hard")
 
 
 def difficulties(matrix: Float[np.ndarray, "right wrong"]) -> dict[str, float]:
@@ -92,15 +93,35 @@ def score(values: Sequence[Value]) -> Score:
   levels = {name: difficulties(matrix(part)) for name, part in parts.items()}
   domains = {name: _mean(level.values()) for name, level in levels.items()}
   sections = domains | {
-    name: _mean([level[name] for level in levels.values()])
-    for name in ("easy", "normal", "hard")
+    name: _mean([level[name] for level in levels.values()]) for name in LEVELS
+  }
+  by_level = {
+    level: _strata(
+      {
+        name: [v for v in part if _level(v.uid) == level]
+        for name, part in parts.items()
+      }
+    )
+    for level in LEVELS
   }
   # Each of the three is the mean of three cells: a domain is the mean of nine.
-  strata = tuple(
-    stratum(name, 1 / len(DOMAINS), part, [group_of(v.uid) for v in part])
+  return Score(_mean(domains.values()), sections, _strata(parts), by_level)
+
+
+def _strata(parts: Mapping[str, Sequence[Value]]) -> tuple[Stratum, ...]:
+  """The domains, which count alike; all of a prompt is one cluster."""
+  return tuple(
+    stratum(name, 1 / len(parts), part, [group_of(v.uid) for v in part])
     for name, part in parts.items()
   )
-  return Score(_mean(domains.values()), sections, strata)
+
+
+def _level(uid: str) -> str:
+  """Of which difficulty a comparison is, by its two styles."""
+  _, right, wrong = places(uid)
+  if right == wrong:
+    return "normal"
+  return "easy" if right > wrong else "hard"
 
 
 def _mean(numbers: Iterable[float]) -> float:

@@ -56,8 +56,8 @@ class Score:
     overall: The number that is reported, in [0, 1].
     sections: The parts that tables print, in their order.
     strata: What `overall` is the weighted mean of.
-    parts: What else is the weighted mean of strata, by its name; each stratum
-      with a name is a part of its own.
+    parts: What each other section is the weighted mean of, by its name; a
+      stratum with a name is a section of its own.
   """
 
   overall: float
@@ -80,9 +80,8 @@ class Score:
     Returns:
       `overall`, `low`, `high`, `counted`: how many comparisons or groups count;
       `sections`: numbers by name;
-      `parts`: a row for each section and then for each other part, with `name`,
-      `accuracy`, `low`, `high`, `counted`; the latter three are None where a
-      section is no mean of strata.
+      `parts`: a row for each section and then for each other stratum, with
+      `name`, `accuracy`, `low`, `high`, `counted`.
     """
     low, high = self.interval()
     strata = {one.name: (one,) for one in self.strata if one.name}
@@ -94,18 +93,8 @@ class Score:
       "high": round(high, 4),
       "counted": _counted(self.strata),
       "sections": {name: round(v, 4) for name, v in self.sections.items()},
-      "parts": [self._row(name, parts.get(name, ())) for name in names],
+      "parts": [_part(name, parts[name]) for name in names],
     }
-
-  def _row(self, name: str, strata: Sequence[Stratum]) -> dict:
-    if not strata:
-      mean = round(self.sections[name], 4)
-      return _part(name, mean, None, None, None)
-    total = sum(one.weight for one in strata)
-    mean = sum(one.weight * one.mean for one in strata) / total
-    low, high = _interval(strata)
-    low, high = round(low, 4), round(high, 4)
-    return _part(name, round(mean, 4), low, high, _counted(strata))
 
 
 def stratum(
@@ -131,19 +120,15 @@ def by_subset(values: Iterable[Value]) -> dict[str, list[Value]]:
   return parts
 
 
-def _part(
-  name: str,
-  accuracy: float,
-  low: float | None,
-  high: float | None,
-  counted: int | None,
-) -> dict:
+def _part(name: str, strata: Sequence[Stratum]) -> dict:
+  total = sum(one.weight for one in strata)
+  low, high = _interval(strata)
   return {
     "name": name,
-    "accuracy": accuracy,
-    "low": low,
-    "high": high,
-    "counted": counted,
+    "accuracy": round(sum(one.weight * one.mean for one in strata) / total, 4),
+    "low": round(low, 4),
+    "high": round(high, 4),
+    "counted": _counted(strata),
   }
 
 

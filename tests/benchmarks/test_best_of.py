@@ -46,6 +46,8 @@ def test_rewardbench_2_by_ratings():
   }
   assert found["overall"] == pytest.approx((5 * 0.5 + 1.01) / 6, abs=1e-4)
   assert [row["counted"] for row in found["parts"]] == [1] * 5 + [2]
+  # With one prompt of each kind, nothing else can be drawn.
+  assert found["low"] == found["overall"] == found["high"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@ import pytest
 
 from rrm_jax.benchmarks import rm_bench
 from rrm_jax.benchmarks.outcomes import Value
+from rrm_jax.benchmarks.score import Interval
+from tests.benchmarks.test_score import assert_same_interval
 
 # Right answers by row, wrong ones by column, styles from plain to rich.
 MATRIX = np.array([[0.8, 0.5, 0.3], [0.9, 0.7, 0.4], [1.0, 0.6, 0.6]])
@@ -72,6 +74,38 @@ def test_score_by_hand():
   # Only chat has two prompts of different worth: 0, 1/2 or 1 of its quarter.
   low, high = score.interval()
   assert high - low == pytest.approx(0.25)
+
+
+def test_difficulties_have_the_intervals_of_prompts_drawn_anew():
+  rng = np.random.default_rng(0)
+  counts = {"chat": 20, "math": 60, "code": 30, "safety-refuse": 40}
+  # A prompt is easy or hard as a whole, so its cells go together.
+  cells = {
+    name: (rng.random((n, 1, 1)) < 0.7) * (rng.random((n, 3, 3)) < 0.8) * 1.0
+    for name, n in counts.items()
+  }
+  values = [
+    value
+    for name, matrices in cells.items()
+    for place, one in enumerate(matrices)
+    for value in prompt(f"{name}-{place}", name, one)
+  ]
+  found = {
+    row["name"]: row for row in rm_bench.score(values).as_dict()["parts"]
+  }
+  brute = {level: np.zeros(20_000) for level in rm_bench.LEVELS}
+  for matrices in cells.values():
+    drawn = rng.integers(len(matrices), size=(20_000, len(matrices)))
+    flat = np.array([list(rm_bench.difficulties(m).values()) for m in matrices])
+    for place, level in enumerate(rm_bench.LEVELS):
+      brute[level] += flat[drawn, place].mean(-1) / 4
+  for level, totals in brute.items():
+    row = found[level]
+    assert row["counted"] == 150 * 3
+    assert (
+      row["accuracy"] == rm_bench.score(values).as_dict()["sections"][level]
+    )
+    assert_same_interval(Interval(row["low"], row["high"]), totals)
 
 
 def test_prompts_that_are_not_whole_are_left_out():

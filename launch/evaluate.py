@@ -14,7 +14,8 @@ its published rule and, beside it, over both orders with an interval.
 
 Writes DIR/judgements.jsonl as it goes, then DIR/report.json, report.csv and
 accuracy.png, and a line in a table of runs, --results. With `all` these are in
-DIR/NAME, and DIR/summary.json says what was not judged and why.
+DIR/NAME, and DIR/summary.json says what was not judged and why; a benchmark of
+parts (ppe) is one, the mean over them, if all of them are there.
 The exit status is 0, or 1 after an error, or 2 if `all` did not judge all.
 
 The same command continues a run that was killed: what is in OUTPUT/cache, or in
@@ -127,7 +128,7 @@ def _all(cfg: config.Evaluate, output: Path, table: Path) -> int:
     )
   reports: list[dict] = []
   with judges.opened(cfg, output) as judge:
-    for data in found:
+    for data in report_card.joined(found):
       folder = output / data.spec.replace("/", "-")
       folder.mkdir(exist_ok=True)
       try:

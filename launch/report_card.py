@@ -45,6 +45,22 @@ def read(spec: str) -> DataSet:
   return DataSet(spec, name, sections, comparisons)
 
 
+def joined(found: Sequence[DataSet]) -> list[DataSet]:
+  """The same, with a benchmark of parts as one where all of them are there.
+
+  Its score is the mean over its parts, which is what papers print.
+  """
+  sets = list(found)
+  for whole, parts in public_sets.WHOLES.items():
+    places = [place for place, one in enumerate(sets) if one.spec in parts]
+    if len(places) == len(parts):
+      rows = [one for place in places for one in sets[place].comparisons]
+      sections = protocol.check(whole, rows)
+      sets[places[0]] = DataSet(whole, whole, sections, rows)
+      sets = [one for one in sets if one.spec not in parts]
+  return sets
+
+
 def unscored(data: DataSet, fitting: Sequence[Comparison]) -> str:
   """Why the benchmark's rule cannot score what is left; "" if it can.
 

@@ -116,11 +116,12 @@ def _flat(details: Mapping, within: str = "") -> Iterator[tuple[str, float]]:
 
 def _of_rules(scored: Mapping, votes: int, invalid: float) -> list[dict]:
   found = []
+  rule = "our rule" if scored["ours"] else "published"
   for row in scored["published"]:
-    found += _of_score(row, "published", row["invalid_rule"], votes)
+    found += _of_score(row, rule, row["invalid_rule"], votes)
   if scored["both_orders"] is not None:
-    rule = f"a missing verdict is {invalid:g}"
-    found += _of_score(scored["both_orders"], "both orders", rule, votes)
+    worth = f"a missing verdict is {invalid:g}"
+    found += _of_score(scored["both_orders"], "both orders", worth, votes)
   return found
 
 

@@ -26,6 +26,7 @@ from rrm_jax.benchmarks.score import Score
 from rrm_jax.records import Comparison
 
 _ONE_ORDER = "one, by an unseeded coin"
+_ONE_ORDER_OF_OURS = "one, the data's, by a stable coin; the rule is ours"
 _BOTH_ORDERS = "both"
 # The two ways to count a missing verdict that papers use.
 RRM_RULE = "RRM: a missing verdict is 0.5"
@@ -52,6 +53,7 @@ class Protocol:
   Attributes:
     title: What people call it.
     rule: The published rule, in words.
+    ours: Whether nobody published it, as there is none for pairs.
     order: In which orders the published harness shows a pair.
     score: From what counts to the score.
     counted: From comparisons to what counts: themselves, or whole groups.
@@ -63,6 +65,7 @@ class Protocol:
   title: str
   rule: str
   score: Callable[[Sequence[Value]], Score]
+  ours: bool = False
   order: str = _ONE_ORDER
   counted: Callable[[Sequence[Value]], list[Value]] = _as_they_are
   published: Callable[[Sequence[Outcome], float], list[Value]] | None = None
@@ -77,8 +80,11 @@ PROTOCOLS: Mapping[str, Protocol] = {
   ),
   "rewardbench2": Protocol(
     title="RewardBench 2",
-    rule="ours for pairs: a prompt is right if all its pairs are; mean of the "
-    "subsets without Ties",
+    rule="not the leaderboard's, which launch.tournament has, but ours for "
+    "pairs: a prompt is right if all its pairs are; mean of the subsets "
+    "without Ties",
+    ours=True,
+    order=_ONE_ORDER_OF_OURS,
     score=rewardbench2.score,
     counted=outcomes.whole_groups,
   ),
@@ -133,6 +139,8 @@ PROTOCOLS: Mapping[str, Protocol] = {
   "gsm8k": Protocol(
     title="GSM8K pairs",
     rule="ours: the share of pairs",
+    ours=True,
+    order=_ONE_ORDER_OF_OURS,
     score=gsm8k.score,
   ),
 }
@@ -213,8 +221,8 @@ def report(
     invalid: What a missing verdict is worth in the honest score.
 
   Returns:
-    `benchmark`, `rule`, `order`; `published`: a row for each way to count
-    missing verdicts, with `invalid_rule`, `overall`, `low`, `high`, `sections`;
+    `benchmark`, `rule`, `ours`, `order`; `published`: a row for each way to
+    count missing verdicts, with `invalid_rule` and what `Score.as_dict` gives;
     `both_orders`: one such row, or None where not all was shown twice;
     `details`: the benchmark's own further measures.
 
@@ -227,6 +235,7 @@ def report(
   return {
     "benchmark": protocol.title,
     "rule": protocol.rule,
+    "ours": protocol.ours,
     "order": protocol.order,
     "published": [
       {"invalid_rule": rule, **published(protocol, judged, worth).as_dict()}

@@ -169,7 +169,7 @@ SETS: Mapping[str, PublicSet] = {**BENCHMARKS, **TRAINING_SETS}
 # Those with groups of candidates.
 GROUPED = {name: one.groups for name, one in SETS.items() if one.groups}
 # All parts of a benchmark, judged as one.
-_WHOLES: Mapping[str, tuple[str, ...]] = {
+WHOLES: Mapping[str, tuple[str, ...]] = {
   "ppe": ("ppe/mmlu-pro", "ppe/math", "ppe/gpqa"),
 }
 
@@ -200,8 +200,8 @@ def read(spec: str) -> reading.Reading[Comparison]:
     ValueError: as `resolve`.
   """
   name, _, folder = spec.partition("=")
-  if name in _WHOLES:
-    found = reading.joined(read(_part(spec, part)) for part in _WHOLES[name])
+  if name in WHOLES:
+    found = reading.joined(read(_part(spec, part)) for part in WHOLES[name])
   elif name in SETS:
     found = places.read(name, SETS[name].place, SETS[name].read, folder)
     size = SETS[name].size
@@ -240,8 +240,8 @@ def files(spec: str) -> list[Path]:
     ValueError: the folder of a named set cannot be found.
   """
   name, _, folder = spec.partition("=")
-  if name in _WHOLES:
-    return [file for part in _WHOLES[name] for file in files(_part(spec, part))]
+  if name in WHOLES:
+    return [file for part in WHOLES[name] for file in files(_part(spec, part))]
   if name not in SETS:
     return [Path(spec)]
   place = places.find(name, SETS[name].place, folder)
@@ -255,7 +255,7 @@ def files(spec: str) -> list[Path]:
 def name(spec: str) -> str:
   """The name of the set that a spec stands for, "" for that of a file."""
   found = spec.partition("=")[0]
-  return found if found in SETS or found in _WHOLES else ""
+  return found if found in SETS or found in WHOLES else ""
 
 
 def _part(spec: str, part: str) -> str:
@@ -279,7 +279,7 @@ def _read_file(spec: str) -> reading.Reading[Comparison]:
     if path.exists():
       raise
     raise ValueError(
-      f"{error}, or one of the names {', '.join([*SETS, *_WHOLES])}"
+      f"{error}, or one of the names {', '.join([*SETS, *WHOLES])}"
     ) from None
 
 

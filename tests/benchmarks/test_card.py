@@ -50,6 +50,14 @@ def test_further_measures_are_rows_too():
   assert (last["rule"], last["low"]) == (card.MEASURE, "")
 
 
+def test_a_rule_of_ours_is_not_called_published():
+  scored = card.scores(
+    "gsm8k", judged("gsm8k", 1, 1), 1, both=True, invalid=0.5
+  )
+  rules = {row["rule"] for row in card.rows({**HEAD, **scored})}
+  assert rules == {"our rule", "both orders"}
+
+
 def test_votes_in_mixed_orders_are_one_election():
   outcomes = [
     Outcome("a", 1, 1, swapped=False),

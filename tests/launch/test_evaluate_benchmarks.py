@@ -68,6 +68,19 @@ def test_all_benchmarks_that_are_there(tmp_path):
   ]
 
 
+def test_a_benchmark_of_parts_is_one_if_all_are_there(tmp_path, monkeypatch):
+  monkeypatch.setenv("RRM_SHARED", str(tmp_path))
+  small.write_ppe(tmp_path / "ppe")
+  small.write_judgebench(tmp_path / "judgebench")
+  names = ("judgebench", "ppe/mmlu-pro", "ppe/math", "ppe/gpqa")
+  read = [report_card.read(name) for name in names]
+  other, ppe = report_card.joined(read)
+  assert other == read[0]
+  assert (ppe.spec, ppe.benchmark, len(ppe.comparisons)) == ("ppe", "ppe", 15)
+  assert ppe.sections == ["MMLU-Pro", "MATH", "GPQA"]
+  assert report_card.joined(read[:3]) == read[:3]
+
+
 def test_no_benchmark_is_there(tmp_path):
   code, _, errors = evaluate(
     "simulated:0.5", "all", tmp_path / "out", shared=tmp_path

@@ -60,6 +60,16 @@ def test_what_is_no_comparison_is_left_out_and_counted(tmp_path):
   }
 
 
+def test_a_source_may_be_missing_but_must_be_a_text(tmp_path):
+  rows = [conversations(source=None), conversations()]
+  write_parquet(tmp_path / SHARD, rows)
+  found = preference_sets.tulu3(tmp_path).items
+  assert [one.subset for one in found] == ["", "helpsteer2"]
+  write_parquet(tmp_path / SHARD, [conversations(source=7)])
+  with pytest.raises(ValueError, match="row 0: source=7 must be a text"):
+    preference_sets.tulu3(tmp_path)
+
+
 def test_names_count_over_the_parts_of_a_split(tmp_path):
   for part in range(2):
     name = f"data/train-{part:05d}-of-00002.parquet"

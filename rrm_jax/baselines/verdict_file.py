@@ -147,6 +147,8 @@ def _key(row: Any) -> _Key:
     raise ValueError(f"sample={sample!r} must be a number from 0")
   if type(swapped) not in (bool, type(None)):
     raise ValueError(f"swapped={swapped!r} must be true or false")
+  if not isinstance(row.get("text"), str | None):
+    raise ValueError(f"text={row['text']!r} must be a text")
   return str(row["id"]), sample, swapped
 
 

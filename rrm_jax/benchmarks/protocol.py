@@ -28,6 +28,7 @@ from rrm_jax.records import Comparison
 _ONE_ORDER = "one, by an unseeded coin"
 _ONE_ORDER_OF_OURS = "one, the data's, by a stable coin; the rule is ours"
 _BOTH_ORDERS = "both"
+_NOT_BOTH = "both, but here not all was shown in both: another number"
 # The two ways to count a missing verdict that papers use.
 RRM_RULE = "RRM: a missing verdict is 0.5"
 RM_R1_RULE = "RM-R1: a missing verdict is 0"
@@ -221,10 +222,11 @@ def report(
     invalid: What a missing verdict is worth in the honest score.
 
   Returns:
-    `benchmark`, `rule`, `ours`, `order`; `published`: a row for each way to
-    count missing verdicts, with `invalid_rule` and what `Score.as_dict` gives;
-    `both_orders`: one such row, or None where not all was shown twice;
-    `details`: the benchmark's own further measures.
+    `benchmark`, `rule`, `ours`; `order`: the rule's, and whether the run lacks
+    one; `published`: a row for each way to count missing verdicts, with
+    `invalid_rule` and what `Score.as_dict` gives; `both_orders`: one such
+    row, or None where not all was shown twice; `details`: the benchmark's own
+    further measures.
 
   Raises:
     ValueError: the name is of no benchmark, or as `published`.
@@ -232,11 +234,12 @@ def report(
   protocol = find(name)
   judged = list(judged)
   honest = both_orders(protocol, judged, invalid)
+  bent = protocol.order == _BOTH_ORDERS and honest is None
   return {
     "benchmark": protocol.title,
     "rule": protocol.rule,
     "ours": protocol.ours,
-    "order": protocol.order,
+    "order": _NOT_BOTH if bent else protocol.order,
     "published": [
       {"invalid_rule": rule, **published(protocol, judged, worth).as_dict()}
       for rule, worth in INVALID_RULES.items()

@@ -96,6 +96,7 @@ def test_other_ids_are_shown(tmp_path):
     ({"id": "a", "winner": True}, "winner=True must be 1 or 2"),
     ({"id": "a", "winner": 1, "swapped": 1}, "swapped=1 must be true"),
     ({"id": "a", "winner": 1, "sample": "0"}, "sample='0' must be a number"),
+    ({"id": "a", "winner": 1, "text": 3}, "text=3 must be a text"),
     ({"id": "a", "winner": [1]}, r"winner=\[1\] must be 1 or 2"),
     ({"id": "a", "winner": 1.0}, r"winner=1.0 must be 1 or 2"),
     ({"id": "a", "score_1": 1}, "score_2=None; give"),

@@ -83,6 +83,14 @@ def test_one_order_has_no_honest_score(name):
   assert report["published"][0]["overall"] == 1
 
 
+@pytest.mark.parametrize("name", ["judgebench", "llmbar"])
+def test_a_rule_for_both_orders_says_that_one_is_missing(name):
+  whole = protocol.report(name, judged(name, 1, 1))
+  part = protocol.report(name, judged(name, 1, 1)[:-1])
+  assert whole["order"] == "both"
+  assert "not all was shown in both" in part["order"]
+
+
 def test_one_comparison_in_one_order_leaves_no_honest_score():
   outcomes = judged("rewardbench", 1, 1)
   assert protocol.report("rewardbench", outcomes)["both_orders"]

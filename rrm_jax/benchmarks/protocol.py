@@ -54,7 +54,7 @@ class Protocol:
   Attributes:
     title: What people call it.
     rule: The published rule, in words.
-    ours: Whether nobody published it, as there is none for pairs.
+    ours: Whether it is not published but our own, for want of one for pairs.
     order: In which orders the published harness shows a pair.
     score: From what counts to the score.
     counted: From comparisons to what counts: themselves, or whole groups.

@@ -52,9 +52,8 @@ def split_files(folder: Path, split: str) -> list[Path]:
   files = _rows_in(folder, folder / "data")
   found = [path for path in files if _split_of(path) == split]
   if not found:
-    tops = [folder / inner for inner in _TOPS]
-    found = next(filter(None, (_rows_in(top / split) for top in tops)), [])
-    if found:
+    found = _in_own_folder(folder, split)
+    if found and not any(_SHARD.search(path.stem) for path in found):
       return found
   if not found and split == "train" and len(files) == 1:
     return files
@@ -130,6 +129,12 @@ def _rows_in(*folders: Path) -> list[Path]:
     for path in folder.glob("*")
     if path.suffix in SUFFIXES and path.name not in _DESCRIPTIONS
   )
+
+
+def _in_own_folder(folder: Path, split: str) -> list[Path]:
+  """The files in a folder which has the split's name."""
+  places = [folder / top / split for top in _TOPS]
+  return next(filter(None, map(_rows_in, places)), [])
 
 
 def _remedy(folder: Path) -> str:

@@ -106,6 +106,7 @@ def test_a_file_that_is_not_there(tmp_path):
     ["data/train-00000-of-00001-b42a775f407cee45.parquet"],
     ["train/part-0.parquet", "train/part-1.parquet"],
     ["data/train/a.jsonl"],
+    ["train/a-00000-of-00001.jsonl"],
     ["default/train/0000.parquet"],
   ],
 )
@@ -130,6 +131,7 @@ def test_files_of_a_split(tmp_path, names):
       ],
       "lacks 1 of the 3 parts of split 'train', the first being number 00001",
     ),
+    (["data/train/train-00001-of-00002.parquet"], "lacks 1 of the 2 parts"),
     (["train.json", "train.jsonl"], "more than one copy of split 'train'"),
     (["train.json", "data/train-00000-of-00001.parquet"], "more than one copy"),
     (
@@ -147,7 +149,7 @@ def test_files_of_a_split(tmp_path, names):
   ],
 )
 def test_splits_that_are_not_whole(tmp_path, names, message):
-  (tmp_path / "data").mkdir()
+  (tmp_path / "data/train").mkdir(parents=True)
   for name in names:
     (tmp_path / name).touch()
   with pytest.raises(ValueError, match=message):

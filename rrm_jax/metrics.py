@@ -16,15 +16,15 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import rich.console
 import rich.progress
-from tensorboardX import summary
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event
 
 from rrm_jax import sharding
+
+if TYPE_CHECKING:
+  from tensorboardX.event_file_writer import EventsWriter
 
 # What a progress line shows of a step's figures, in this order.
 _SHOWN = ("loss", "reward", "accuracy")
@@ -68,7 +68,7 @@ class MetricWriter:
     self._active = sharding.is_lead()
     self._path = workdir / "metrics.jsonl"
     self._folder = workdir / "tensorboard"
-    self._events: EventsWriter | None = None
+    self._events: "EventsWriter | None" = None
     if self._active:
       workdir.mkdir(parents=True, exist_ok=True)
       # A kill may have cut the last line short.
@@ -140,10 +140,14 @@ class MetricWriter:
     Not through `SummaryWriter`, whose thread has them on its way to the file
     for an unknown time, and loses them in a kill.
     """
+    # It imports PyTorch where that is: seconds, for binaries that write none.
+    from tensorboardX import event_file_writer, summary
+    from tensorboardX.proto.event_pb2 import Event
+
     if self._events is None:
       self._folder.mkdir(exist_ok=True)
       # Its own name has seconds, and a file of that name is overwritten.
-      self._events = EventsWriter(
+      self._events = event_file_writer.EventsWriter(
         str(self._folder / "events"), f".{time.time_ns()}"
       )
     for name, value in values.items():

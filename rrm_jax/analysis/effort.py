@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import scipy.stats
 
 from rrm_jax.analysis import scores, test_time
 from rrm_jax.records import Judgement
@@ -126,8 +125,10 @@ def by_agreement(
     }
     for level in np.unique(levels)
   ]
+  from scipy import stats  # a second to import; most binaries need none of it
+
   varies = np.ptp(wrong) > 0 and np.ptp(tokens) > 0
-  rank = scipy.stats.spearmanr(wrong, tokens).statistic if varies else None
+  rank = stats.spearmanr(wrong, tokens).statistic if varies else None
   return {
     "levels": rows,
     "spearman": None if rank is None else round(float(rank), 4),

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-import scipy.stats
 from jaxtyping import Float
 
 from rrm_jax.analysis import scores
@@ -115,7 +114,9 @@ def mcnemar(first: Sequence[float], second: Sequence[float]) -> dict:
     else:
       cells[int(pair[0]), int(pair[1])] += 1
   alone = cells[1, 0] + cells[0, 1]
-  p = scipy.stats.binomtest(cells[1, 0], alone).pvalue if alone else 1.0
+  from scipy import stats  # a second to import; most binaries need none of it
+
+  p = stats.binomtest(cells[1, 0], alone).pvalue if alone else 1.0
   return {
     "both_right": cells[1, 1],
     "only_first": cells[1, 0],

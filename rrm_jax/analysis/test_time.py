@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-import scipy.stats
 from jaxtyping import Float
 
 from rrm_jax.analysis import difficulty, scores
@@ -210,7 +209,9 @@ def _correlations(
 ) -> dict[str, float | None]:
   if np.ptp(x) == 0 or np.ptp(y) == 0:
     return {"spearman": None, "pearson": None}
+  from scipy import stats  # a second to import; most binaries need none of it
+
   return {
-    "spearman": round(float(scipy.stats.spearmanr(x, y).statistic), 4),
-    "pearson": round(float(scipy.stats.pearsonr(x, y).statistic), 4),
+    "spearman": round(float(stats.spearmanr(x, y).statistic), 4),
+    "pearson": round(float(stats.pearsonr(x, y).statistic), 4),
   }

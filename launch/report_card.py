@@ -110,7 +110,9 @@ def figures(
       data.benchmark, outcomes.of_judgements(made, known), cfg.samples,
       both=cfg.order == "both", invalid=cfg.invalid,
     )  # fmt: skip
-  valid = any(judgement.verdict.winner is not None for judgement in made)
+  lengths = {
+    one.uid: (len(one.responses[0]), len(one.responses[1])) for one in fitting
+  }
   return {
     "name": data.spec,
     "seed": cfg.seed,
@@ -122,7 +124,7 @@ def figures(
     "samples": cfg.samples,
     "invalid_score": cfg.invalid,
     **evaluation.figures(made, fitting, cfg),
-    "length_bias": bias.length(made, fitting) if valid else None,
+    "length_bias": bias.length(made, fitting, lengths),
     "tokens": {
       "prompt": sum(one.prompt_tokens for one in made),
       "thinking": sum(one.thinking_tokens for one in made),

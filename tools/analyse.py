@@ -1,18 +1,18 @@
 """Says how a judge spends, errs and leans, from what it said; no model needed.
 
   python -m tools.analyse --judgements=A/judgements.jsonl --output=DIR \
-    [--against=B/judgements.jsonl] [--data=SPEC] [--invalid=0.5] \
+    [--against=B/judgements.jsonl] [--invalid=0.5] [--patterns=FILE.json] \
     [--budgets=256=C/judgements.jsonl,1024=D/judgements.jsonl]
 
 --judgements is what launch.evaluate wrote. --against is another judge on the
-same comparisons: the two are compared pair by pair, B less A. --data, what was
-judged, is needed for length bias alone, as judgements do not hold the
-responses. --budgets are runs under other thinking budgets, in tokens.
+same comparisons: the two are compared pair by pair, B less A. --budgets are
+runs under other thinking budgets, in tokens. --patterns names the words that
+are counted in thoughts, {"KIND": ["WORD OR PHRASE", ...]}, in place of the
+lists of `analysis/patterns.py`.
 
 Writes DIR/report.json, a PNG for each chart, and prints tables.
 """
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,8 +20,7 @@ from pathlib import Path
 from absl import app, flags
 
 from launch import setup
-from rrm_jax.analysis import study, study_pictures, study_table
-from rrm_jax.data import public_sets
+from rrm_jax.analysis import patterns, study, study_pictures, study_table
 from rrm_jax.judgements import files
 from rrm_jax.records import Comparison
 
@@ -32,8 +31,8 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
 _AGAINST = flags.DEFINE_string(
   "against", "", "The judgements.jsonl of another judge."
 )
-_DATA = flags.DEFINE_string(
-  "data", "", "What was judged: a benchmark's name, or a JSONL file."
+_PATTERNS = flags.DEFINE_string(
+  "patterns", "", "JSON file with the words of each kind to count in thoughts."
 )
 _BUDGETS = flags.DEFINE_list(
   "budgets", [], "TOKENS=FILE for runs under thinking budgets."
@@ -59,7 +58,7 @@ def names(paths: Sequence[Path]) -> list[str]:
 def study_of(
   runs: Mapping[str, files.Run],
   budgets: Mapping[int, files.Run],
-  responses: Mapping[str, Comparison],
+  kinds: patterns.Patterns,
   invalid: float,
 ) -> dict:
   """The report on one judge or two.
@@ -67,36 +66,34 @@ def study_of(
   Args:
     runs: By the judge's name.
     budgets: One judge's, by thinking budget.
-    responses: What was judged, by uid, where it is known.
+    kinds: The words to count in thoughts.
     invalid: What an answer without a verdict scores.
 
   Raises:
     ValueError: runs disagree on what they judged, or have nothing to compare.
   """
-  known = _known([*runs.values(), *budgets.values()], responses)
+  known = _known([*runs.values(), *budgets.values()])
   report: dict = {
     "invalid": invalid,
     "judges": {
-      name: study.figures(run.judgements, known, invalid)
+      name: study.figures(run.judgements, known, run.lengths, kinds, invalid)
       for name, run in runs.items()
     },
   }
   if len(runs) == 2:
     first, second = (run.judgements for run in runs.values())
-    report["compared"] = study.compared(first, second, known, invalid)
+    report["compared"] = study.compared(first, second, known, kinds, invalid)
   if budgets:
     made = {tokens: run.judgements for tokens, run in budgets.items()}
     report["budgets"] = study.budgets(made, known, invalid)
   return report
 
 
-def _known(
-  runs: Sequence[files.Run], responses: Mapping[str, Comparison]
-) -> dict[str, Comparison]:
-  """All comparisons, with their texts where they are known.
+def _known(runs: Sequence[files.Run]) -> dict[str, Comparison]:
+  """All comparisons.
 
   Raises:
-    ValueError: labels or subsets differ, or a text is missing.
+    ValueError: two runs differ on a label or subset.
   """
   known: dict[str, Comparison] = {}
   for run in runs:
@@ -108,17 +105,6 @@ def _known(
           f"{uid!r}, {first.source} {first.label} and {first.subset!r}; these "
           "are runs on different data"
         )
-  if not responses:
-    return known
-  for uid, one in known.items():
-    text = responses.get(uid)
-    if text is None or text.label != one.label:
-      raise ValueError(
-        f"{one.source} judges {uid!r} with label {one.label}, which --data "
-        f"{'does not have' if text is None else 'labels otherwise'}; give what "
-        "was judged"
-      )
-    known[uid] = dataclasses.replace(text, subset=one.subset, source=one.source)
   return known
 
 
@@ -149,11 +135,15 @@ def main(argv: Sequence[str]) -> int:
   paths = [Path(p) for p in (_JUDGEMENTS.value, _AGAINST.value) if p]
   try:
     runs = [files.read(path) for path in paths]
-    texts = public_sets.resolve(_DATA.value) if _DATA.value else []
+    kinds = (
+      patterns.read(Path(_PATTERNS.value))
+      if _PATTERNS.value
+      else patterns.PATTERNS
+    )
     report = study_of(
       dict(zip(names(paths), runs, strict=True)),
       _budgets(_BUDGETS.value),
-      {one.uid: one for one in texts},
+      kinds,
       _INVALID.value,
     )
   except ValueError as error:

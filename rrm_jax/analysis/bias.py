@@ -3,10 +3,13 @@
 And how often it contradicts itself or says nothing.
 """
 
+import bisect
 from collections.abc import Iterable, Mapping, Sequence
 
 from rrm_jax.analysis import scores
 from rrm_jax.records import Comparison, Judgement
+
+Lengths = Mapping[str, tuple[int, int]]
 
 # Bands of the longer response's length by the shorter's, by their lower ends.
 _RATIOS = (1.0, 1.1, 1.25, 1.5, 2.0, 4.0)
@@ -50,13 +53,16 @@ def position(
 
 
 def length(
-  judgements: Iterable[Judgement], comparisons: scores.Comparisons
+  judgements: Iterable[Judgement],
+  comparisons: scores.Comparisons,
+  lengths: Lengths,
 ) -> dict:
   """Whether the judge favours the longer response, counted in characters.
 
   Args:
     judgements: Any number for each comparison, in either order.
-    comparisons: With their responses.
+    comparisons: What was judged, by uid or in a sequence.
+    lengths: Of the two responses of each, in the data's order, by uid.
 
   Returns:
     `longer_rate`, `low`, `high`: share of verdicts for the longer response;
@@ -68,29 +74,29 @@ def length(
     Responses of equal length, and invalid answers, are left out.
 
   Raises:
-    ValueError: as `accuracy.summary`, or no responses are known.
+    ValueError: as `accuracy.summary`, or the lengths of one are not there.
   """
   known = scores.by_uid(comparisons)
-  valid = _valid(scores.grouped(judgements, known))
-  if not any(any(known[j.uid].responses) for j in valid):
+  groups = scores.grouped(judgements, known)
+  missing = [uid for uid in groups if uid not in lengths]
+  if missing:
     raise ValueError(
-      "the responses are not known, so neither is their length; give the data "
+      f"the lengths of the responses of {missing[0]!r}, and of "
+      f"{len(missing) - 1} more comparisons, are not there; give those of all "
       "that was judged"
     )
-  uneven = [j for j in valid if _longer(known[j.uid])]
+  longer = {uid: _longer(lengths[uid]) for uid in groups}
+  uneven = [j for j in _valid(groups) if longer[j.uid]]
   labelled = [j for j in uneven if known[j.uid].label is not None]
   uids = {j.uid for j in labelled}
-  longer = sum(_longer(known[uid]) == known[uid].label for uid in uids)
+  right = sum(longer[uid] == known[uid].label for uid in uids)
   return {
     **scores.over_comparisons(
-      [
-        (j.uid, float(j.verdict.winner == _longer(known[j.uid])))
-        for j in uneven
-      ],
+      [(j.uid, float(j.verdict.winner == longer[j.uid])) for j in uneven],
       "longer_rate",
     ),
-    "longer_is_right": round(longer / len(uids), 4) if uids else None,
-    "ratios": _ratios(labelled, known),
+    "longer_is_right": round(right / len(uids), 4) if uids else None,
+    "ratios": _ratios(labelled, known, lengths),
   }
 
 
@@ -156,38 +162,43 @@ def _accuracy(
   )
 
 
-def _longer(comparison: Comparison) -> int | None:
+def _longer(lengths: tuple[int, int]) -> int | None:
   """The longer response, 1 or 2; None where they are as long."""
-  first, second = map(len, comparison.responses)
+  first, second = lengths
   if first == second:
     return None
   return 1 if first > second else 2
 
 
 def _ratios(
-  labelled: Sequence[Judgement], known: Mapping[str, Comparison]
+  labelled: Sequence[Judgement],
+  known: Mapping[str, Comparison],
+  lengths: Lengths,
 ) -> list[dict]:
-  rows = []
-  for place, low in enumerate(_RATIOS):
-    high = _RATIOS[place + 1] if place + 1 < len(_RATIOS) else None
-    part = [j for j in labelled if _within(known[j.uid], low, high)]
-    if part:
-      longer = [j for j in part if _longer(known[j.uid]) == known[j.uid].label]
-      shorter = [j for j in part if _longer(known[j.uid]) != known[j.uid].label]
-      rows.append(
-        {
-          "ratio": f"{low:g}-{high:g}" if high else f"{low:g}+",
-          "longer_right": _counted(longer, known),
-          "shorter_right": _counted(shorter, known),
-        }
-      )
-  return rows
+  bands: dict[int, tuple[list[Judgement], list[Judgement]]] = {}
+  for one in labelled:
+    longer, shorter = bands.setdefault(_band(lengths[one.uid]), ([], []))
+    better = _longer(lengths[one.uid]) == known[one.uid].label
+    (longer if better else shorter).append(one)
+  return [
+    {
+      "ratio": _name(band),
+      "longer_right": _counted(longer, known),
+      "shorter_right": _counted(shorter, known),
+    }
+    for band, (longer, shorter) in sorted(bands.items())
+  ]
 
 
-def _within(comparison: Comparison, low: float, high: float | None) -> bool:
-  short, long = sorted(map(len, comparison.responses))
-  ratio = long / max(1, short)
-  return ratio >= low and (high is None or ratio < high)
+def _band(lengths: tuple[int, int]) -> int:
+  """Which of the bands the lengths' ratio is in."""
+  short, long = sorted(lengths)
+  return bisect.bisect_right(_RATIOS, long / max(1, short)) - 1
+
+
+def _name(band: int) -> str:
+  low, *higher = _RATIOS[band:]
+  return f"{low:g}-{higher[0]:g}" if higher else f"{low:g}+"
 
 
 def _counted(

@@ -20,9 +20,18 @@ _MOST_POINTS = 9
 def figures(
   judgements: Sequence[Judgement],
   comparisons: Mapping[str, Comparison],
+  lengths: bias.Lengths,
+  kinds: patterns.Patterns = patterns.PATTERNS,
   invalid: float = 0.5,
 ) -> dict:
   """One judge's figures, ready for JSON.
+
+  Args:
+    judgements: Any number for each comparison, in either order.
+    comparisons: What was judged, by uid.
+    lengths: Characters of the two responses of each, where they are known.
+    kinds: The words to count in thoughts.
+    invalid: What an answer without a verdict scores.
 
   Returns:
     `summary`: `accuracy.summary`;
@@ -33,7 +42,7 @@ def figures(
     `length`: `test_time.length_by_subset`;
     `patterns`: `patterns.counts`, None where no texts were kept;
     `position`: `bias.position`;
-    `length_bias`: `bias.length`, None where the responses are not known;
+    `length_bias`: `bias.length`, None where some lengths are not known;
     `rates`: `bias.rates`;
     `calibration`: `calibration.vote_share`.
 
@@ -41,7 +50,7 @@ def figures(
     ValueError: as `accuracy.summary`.
   """
   texts = any(judgement.text for judgement in judgements)
-  known = any(any(one.responses) for one in comparisons.values())
+  measured = all(judgement.uid in lengths for judgement in judgements)
   return {
     "summary": accuracy.summary(judgements, comparisons, invalid=invalid),
     "votes": effort.by_votes(
@@ -55,9 +64,11 @@ def figures(
       judgements, comparisons, invalid=invalid
     ),
     "length": test_time.length_by_subset(judgements, comparisons),
-    "patterns": patterns.counts(judgements) if texts else None,
+    "patterns": patterns.counts(judgements, kinds) if texts else None,
     "position": bias.position(judgements, comparisons),
-    "length_bias": bias.length(judgements, comparisons) if known else None,
+    "length_bias": bias.length(judgements, comparisons, lengths)
+    if measured
+    else None,
     "rates": bias.rates(judgements, comparisons),
     "calibration": calibration.vote_share(judgements, comparisons),
   }
@@ -67,6 +78,7 @@ def compared(
   first: Sequence[Judgement],
   second: Sequence[Judgement],
   comparisons: Mapping[str, Comparison],
+  kinds: patterns.Patterns = patterns.PATTERNS,
   invalid: float = 0.5,
 ) -> dict:
   """Two judges on the same comparisons, ready for JSON.
@@ -81,7 +93,7 @@ def compared(
   texts = all(any(j.text for j in judged) for judged in (first, second))
   return {
     "paired": paired.compare(first, second, comparisons, invalid=invalid),
-    "patterns": patterns.compare(first, second) if texts else None,
+    "patterns": patterns.compare(first, second, kinds) if texts else None,
   }
 
 

@@ -120,7 +120,12 @@ def _leaning(judges: Mapping) -> list[str]:
   title = (
     "Verdicts for the first and the longer response, that flip, and none, %"
   )
-  return tables(title, [*heads, "calibr."], rows, 8)
+  unknown = [name for name, one in judges.items() if not one["length_bias"]]
+  note = "  No lengths of the responses are in the judgements of "
+  return [
+    *tables(title, [*heads, "calibr."], rows, 8),
+    *(note + cut(name, WIDTH - len(note)) for name in unknown),
+  ]
 
 
 def _patterns(judges: Mapping) -> list[str]:

@@ -20,10 +20,21 @@ class Run(NamedTuple):
     judgements: In the order of the file.
     comparisons: What was judged, by uid. Labels and subsets are known; texts
       are not, and are empty.
+    lengths: Characters of each comparison's two responses, by uid; without
+      those whose rows do not say.
   """
 
   judgements: list[Judgement]
   comparisons: dict[str, Comparison]
+  lengths: dict[str, tuple[int, int]]
+
+
+class _Said(NamedTuple):
+  """What a row says of its comparison."""
+
+  label: int | None
+  subset: str
+  lengths: tuple[int, int] | None
 
 
 def read(path: Path) -> Run:
@@ -41,7 +52,7 @@ def read(path: Path) -> Run:
       "launch.evaluate"
     ) from None
   judgements: list[Judgement] = []
-  comparisons: dict[str, Comparison] = {}
+  known: dict[str, tuple[_Said, str]] = {}
   problems: list[str] = []
   for number, line in enumerate(lines, start=1):
     if not line.strip():
@@ -49,7 +60,7 @@ def read(path: Path) -> Run:
     try:
       row = _object(line)
       judgements.append(_judgement(row))
-      _learn(row, comparisons, f"{path}:{number}")
+      _learn(row, known, f"{path}:{number}")
     except ValueError as error:
       problems.append(f"{path}:{number}: {error}")
   if problems:
@@ -60,7 +71,14 @@ def read(path: Path) -> Run:
     )
   if not judgements:
     raise ValueError(f"{path} has no judgements; has the run begun?")
-  return Run(judgements, comparisons)
+  return Run(
+    judgements,
+    {
+      uid: Comparison(uid, (), ("", ""), said.label, said.subset, source)
+      for uid, (said, source) in known.items()
+    },
+    {uid: said.lengths for uid, (said, _) in known.items() if said.lengths},
+  )
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -81,22 +99,38 @@ def _judgement(row: dict[str, Any]) -> Judgement:
 
 
 def _learn(
-  row: dict[str, Any], known: dict[str, Comparison], source: str
+  row: dict[str, Any], known: dict[str, tuple[_Said, str]], source: str
 ) -> None:
   """Adds what a row says of its comparison.
 
   Raises:
     ValueError: it says something else than a row before.
   """
+  said = _Said(_label(row), row.get("subset") or "", _lengths(row))
+  first, where = known.setdefault(row["id"], (said, source))
+  for field, here, there in zip(_Said._fields, said, first, strict=True):
+    if here != there:
+      raise ValueError(
+        f"{field}={here!r} of {row['id']!r}, where {where} has {there!r}; is "
+        "this two files in one?"
+      )
+
+
+def _label(row: dict[str, Any]) -> int | None:
   label = row.get("label")
   if label not in (None, 1, 2):
     raise ValueError(f"label={label!r} must be 1, 2 or null")
-  subset = row.get("subset") or ""
-  here = Comparison(row["id"], (), ("", ""), label, subset, source)
-  first = known.setdefault(here.uid, here)
-  if (first.label, first.subset) != (label, subset):
-    raise ValueError(
-      f"label={label!r} and subset={subset!r} of {here.uid!r}, where "
-      f"{first.source} has {first.label!r} and {first.subset!r}; is this two "
-      "files in one?"
-    )
+  return label
+
+
+def _lengths(row: dict[str, Any]) -> tuple[int, int] | None:
+  """Of the two responses; older files do not have them."""
+  match row.get("lengths"):
+    case None:
+      return None
+    case [int(first), int(second)] if min(first, second) >= 0:
+      return first, second
+    case other:
+      raise ValueError(
+        f"lengths={other!r} must be the characters of the two responses"
+      )

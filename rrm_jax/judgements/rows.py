@@ -70,11 +70,17 @@ def to_row(judgement: Judgement) -> dict[str, Any]:
 
 
 def labelled(judgement: Judgement, comparison: Comparison) -> dict[str, Any]:
-  """A judgement with what it takes to score it, as plain values."""
+  """A judgement with what it takes to analyse it, as plain values.
+
+  Returns:
+    What `to_row` gives; the comparison's `subset` and `label`; and `lengths`:
+    the characters of its two responses, in the data's order.
+  """
   return {
     **to_row(judgement),
     "subset": comparison.subset,
     "label": comparison.label,
+    "lengths": [len(response) for response in comparison.responses],
   }
 
 

@@ -1,6 +1,5 @@
 """What moves a judge though it should not."""
 
-import dataclasses
 import json
 
 import pytest
@@ -38,20 +37,19 @@ def test_no_verdict_no_position():
   assert found["right_first"]["accuracy"] is None
 
 
-def sized(uid, first, second, label):
-  return dataclasses.replace(
-    comparison(uid, label), responses=("x" * first, "y" * second)
-  )
-
-
 def test_length_golden():
   known = [
-    sized("a", 10, 12, 1),  # 1.2: the shorter is right
-    sized("b", 12, 10, 1),  # 1.2: the longer is right
-    sized("c", 50, 10, 2),  # 5: the shorter is right
-    sized("d", 10, 10, 1),
-    sized("e", 0, 10, None),
+    *(comparison("abcd"[i], label) for i, label in enumerate((1, 1, 2, 1))),
+    comparison("e", None),
   ]
+  lengths = {
+    "a": (10, 12),  # 1.2: the shorter is right
+    "b": (12, 10),  # 1.2: the longer is right
+    "c": (50, 10),  # 5: the shorter is right
+    "d": (10, 10),
+    "e": (0, 10),
+    "not judged": (1, 2),
+  }
   judged = [
     judgement("a", 2),
     judgement("b", 1),
@@ -59,8 +57,9 @@ def test_length_golden():
     judgement("c", 2, swapped=True),
     judgement("d", 1),
     judgement("e", 2),
+    judgement("e", None, 1),
   ]
-  found = bias.length(judged, known)
+  found = bias.length(judged, known, lengths)
   assert found["longer_rate"] == 0.875  # 1, 1, a half, 1
   assert found["longer_is_right"] == 0.3333
   near, far = found["ratios"]
@@ -78,10 +77,33 @@ def test_length_golden():
   assert json.loads(json.dumps(found)) == found
 
 
-def test_length_needs_the_responses():
-  known = [sized("a", 0, 0, 1)]
-  with pytest.raises(ValueError, match="responses are not known"):
-    bias.length([judgement("a")], known)
+def test_ends_of_the_bands():
+  sizes = {"a": (100, 101), "b": (100, 110), "c": (200, 100), "d": (0, 3)}
+  known = [comparison(uid) for uid in sizes]
+  found = bias.length([judgement(uid) for uid in sizes], known, sizes)
+  assert [
+    (
+      row["ratio"],
+      row["longer_right"]["comparisons"],
+      row["shorter_right"]["comparisons"],
+    )
+    for row in found["ratios"]
+  ] == [("1-1.1", 0, 1), ("1.1-1.25", 0, 1), ("2-4", 1, 1)]
+
+
+def test_no_verdict_and_no_length():
+  known = [comparison("a"), comparison("b")]
+  judged = [judgement("a", None), judgement("b")]
+  found = bias.length(judged, known, {"a": (1, 2), "b": (2, 2)})
+  assert found == {
+    "longer_rate": None,
+    "low": None,
+    "high": None,
+    "longer_is_right": None,
+    "ratios": [],
+  }
+  with pytest.raises(ValueError, match=r"lengths of .* 'b', and of 0 more"):
+    bias.length(judged, known, {"a": (1, 2)})
 
 
 def test_rates_golden():

@@ -37,6 +37,39 @@ def test_words(text, kinds):
   assert found == kinds
 
 
+def test_words_of_ones_own(tmp_path):
+  path = tmp_path / "words.json"
+  path.write_text('{"doubt": ["so what?", "hm"], "cut": ["cut ... up"]}')
+  own = patterns.read(path)
+  text = "Hm. So  WHAT? Cut it all\nup, cut up. Hmm, so whatever."
+  doubt, cut = patterns.counts([thinks("a", text)], own)
+  assert (doubt["pattern"], cut["pattern"]) == ("doubt", "cut")
+  assert doubt["per_1000_words"] == cut["per_1000_words"] == 166.667
+  again = patterns.compare([thinks("a", "no")], [thinks("a", text)], own)
+  assert [row["pattern"] for row in again] == ["doubt", "cut"]
+
+
+@pytest.mark.parametrize(
+  ("text", "message"),
+  [
+    (None, "cannot be read: No such file"),
+    ("{", 'is no JSON: .* give {"KIND"'),
+    ("[]", "has no kinds of words"),
+    ('{"a": "wait"}', "'a' has no list of words"),
+    ('{"a": ["wait"], "b": []}', "'b' has no list of words"),
+    ('{"a": [" "]}', "' ' of 'a' is no word"),
+    ('{"a": [3]}', "3 of 'a' is no word"),
+    ('{"a": ["cut ..."]}', r"'cut \.\.\.' of 'a': \.\.\. must be between"),
+  ],
+)
+def test_what_is_no_list_of_words_is_named(tmp_path, text, message):
+  path = tmp_path / "words.json"
+  if text is not None:
+    path.write_text(text)
+  with pytest.raises(ValueError, match=f"words.json:? .*{message}"):
+    patterns.read(path)
+
+
 def test_counts_golden():
   judged = [
     thinks("a", "wait wait one two</think> wait more"),

@@ -7,10 +7,11 @@ from rrm_jax.analysis import study, study_table
 from .judged import comparison, judgement
 
 
-def report(names, votes=3):
+def report(names, votes=3, *, measured=True):
   known = {
     f"{i}": comparison(f"{i}", 1 + i % 2, f"subset {i % 3}") for i in range(9)
   }
+  lengths = dict.fromkeys(known, (20, 30)) if measured else {}
   judges, runs = {}, []
   for place, name in enumerate(names):
     judged = [
@@ -22,7 +23,7 @@ def report(names, votes=3):
       for vote in range(votes)
     ]
     runs.append(judged)
-    judges[name] = study.figures(judged, known)
+    judges[name] = study.figures(judged, known, lengths)
   made = {"judges": judges}
   if len(names) == 2:
     made["compared"] = study.compared(*runs, known)
@@ -51,3 +52,9 @@ def test_one_judge_is_not_compared():
   text = study_table.readable(report(["mine"], votes=1))
   assert "Paired" not in text
   assert "majority" not in text
+
+
+def test_older_files_have_no_lengths():
+  named = "No lengths of the responses are in the judgements of mine"
+  assert named in study_table.readable(report(["mine"], measured=False))
+  assert named not in study_table.readable(report(["mine"]))

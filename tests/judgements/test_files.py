@@ -20,6 +20,7 @@ ROW = {
   "text": "so\u2028</think> yes",
   "subset": "Chat",
   "label": 1,
+  "lengths": [30, 4],
 }
 
 
@@ -33,6 +34,7 @@ def write(folder, *rows):
 def test_reads_back(tmp_path):
   invalid = {**ROW, "sample": 1, "winner": None, "invalid": "no box"}
   other = {**ROW, "id": "b", "label": None, "subset": "", "finish": "budget"}
+  del other["lengths"]  # as in files that were written before they had any
   path = write(tmp_path, ROW, invalid, other)
   run = files.read(path)
   first, second, third = run.judgements
@@ -48,6 +50,7 @@ def test_reads_back(tmp_path):
     "b": (None, ""),
   }
   assert run.comparisons["b"].source == f"{path}:3"
+  assert run.lengths == {"a": (30, 4)}
 
 
 @pytest.mark.parametrize(
@@ -56,8 +59,13 @@ def test_reads_back(tmp_path):
     ({**ROW, "label": 3}, "label=3 must be 1, 2 or null"),
     (
       {**ROW, "label": 2},
-      r"label=2 and subset='Chat' of 'a', where .*:1 has 1",
+      r"label=2 of 'a', where .*:1 has 1; is this two files in one",
     ),
+    ({**ROW, "subset": "x"}, r"subset='x' of 'a', where .*:1 has 'Chat'"),
+    ({**ROW, "lengths": [3, 4]}, r"lengths=\(3, 4\) of 'a', .* \(30, 4\)"),
+    ({**ROW, "lengths": [3]}, r"lengths=\[3\] must be the characters"),
+    ({**ROW, "lengths": [-3, 4]}, r"lengths=\[-3, 4\] must be"),
+    ({**ROW, "lengths": [3.5, 4]}, r"lengths=\[3.5, 4\] must be"),
     ({**ROW, "finish": "?"}, r"'\?' is not a valid Finish"),
     ({k: v for k, v in ROW.items() if k != "text"}, "no field 'text'"),
     ([], "list in place of an object"),

@@ -70,4 +70,5 @@ def test_what_scores_a_judgement():
   asked = question(3)
   row = rows.labelled(answer(asked), asked.comparison)
   assert (row["label"], row["subset"], row["id"]) == (1, "s", "row-3")
+  assert row["lengths"] == [len(one) for one in asked.comparison.responses]
   assert rows.from_row(row) == answer(asked)

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from rrm_jax.analysis import patterns
 from rrm_jax.judgements import files
 from tests.tools.test_binaries import call
 from tools import analyse
@@ -36,35 +37,21 @@ def write(folder, right, *, votes=3, thinking=40, comparisons=24, seed=0):
             "text": f"{WORDS}</think>\\boxed{{Assistant 1}}",
             "subset": ("Chat", "Safety")[number % 2],
             "label": 1,
+            "lengths": [30 + number, 40],
           }
           file.write(json.dumps(row) + "\n")
-  return path
-
-
-def data(folder, comparisons=24):
-  path = folder / "data.jsonl"
-  rows = [
-    {
-      "id": f"c{number}",
-      "query": "q",
-      "response_1": "x" * (30 + number),
-      "response_2": "y" * 40,
-      "label": 1,
-    }
-    for number in range(comparisons)
-  ]
-  path.write_text("\n".join(map(json.dumps, rows)))
   return path
 
 
 def test_as_a_user_starts_it(tmp_path):
   good, bad = write(tmp_path / "good", 0.95), write(tmp_path / "bad", 0.4)
   short = write(tmp_path / "short", 0.6, thinking=8)
-  output = tmp_path / "out"
+  output, words = tmp_path / "out", tmp_path / "words.json"
+  words.write_text('{"doubt": ["wait"], "parts": ["break ... down"]}')
   code, printed, errors = call(
     "tools.analyse", f"--judgements={bad}", f"--against={good}",
-    f"--data={data(tmp_path)}", f"--budgets=8={short},40={good}",
-    f"--output={output}",
+    f"--budgets=8={short},40={good}",
+    f"--patterns={words}", f"--output={output}",
   )  # fmt: skip
   assert code == 0, errors
   report = json.loads((output / "report.json").read_text())
@@ -72,6 +59,11 @@ def test_as_a_user_starts_it(tmp_path):
   assert report["compared"]["paired"]["difference"] > 0.3
   assert report["compared"]["paired"]["p"] < 0.01
   assert [row["budget"] for row in report["budgets"]] == [8, 40]
+  kinds = report["judges"]["bad"]["patterns"]
+  assert [(row["pattern"], row["share"]) for row in kinds] == [
+    ("doubt", 1.0),
+    ("parts", 1.0),
+  ]
   charts = {path.stem for path in output.glob("*.png")}
   assert charts == set(report["files"]) - {"report"}
   assert len(charts) == 13
@@ -83,13 +75,15 @@ def test_as_a_user_starts_it(tmp_path):
   assert code == 1 and errors.startswith("error: ")
 
 
+def study_of(runs):
+  return analyse.study_of(runs, {}, patterns.PATTERNS, 0.5)
+
+
 def test_one_judge_with_one_vote(tmp_path):
   """What cannot be measured is left out."""
   run = files.read(write(tmp_path / "one", 0.7, votes=1))
   only = [j for j in run.judgements if not j.swapped]
-  report = analyse.study_of(
-    {"one": files.Run(only, run.comparisons)}, {}, {}, 0.5
-  )
+  report = study_of({"one": files.Run(only, run.comparisons, {})})
   (found,) = report["judges"].values()
   assert found["length_bias"] is None
   assert found["calibration"]["bands"] == []
@@ -104,14 +98,7 @@ def test_runs_on_different_data(tmp_path):
   uid = "c3"
   other.comparisons[uid] = other.comparisons["c2"]
   with pytest.raises(ValueError, match=r"different data"):
-    analyse.study_of({"one": one, "other": other}, {}, {}, 0.5)
-
-
-def test_data_that_was_not_judged(tmp_path):
-  run = files.read(write(tmp_path / "one", 0.7))
-  texts = {"c0": run.comparisons["c0"]}
-  with pytest.raises(ValueError, match=r"'c1' .* --data does not have"):
-    analyse.study_of({"one": run}, {}, texts, 0.5)
+    study_of({"one": one, "other": other})
 
 
 def test_names(tmp_path):

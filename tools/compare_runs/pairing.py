@@ -55,7 +55,10 @@ def compare(first: Run, second: Run, invalid: float) -> dict:
     ValueError: the runs share no comparison, or disagree on its label.
   """
   one, other = benchmark.common(
-    *(outcomes.of_judgements(*run.said) for run in (first, second))
+    *(
+      outcomes.of_judgements(said.judgements, said.comparisons)
+      for said in (first.said, second.said)
+    )
   )
   scored, why = None, ""
   names = {public_sets.name(run.report["name"]) for run in (first, second)}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from rrm_jax.analysis import difficulty, scores
+from rrm_jax.analysis import bias, difficulty, scores
 from rrm_jax.records import Comparison, Finish, Invalid, Judgement
 
 
@@ -39,7 +39,7 @@ def summary(
       judge without position bias and None for one without verdicts;
     `flip_rate`, `pairs`: where one sample_id judged both orders with two
       verdicts, the share of such pairs that disagree, and their number; the
-      rate is None without pairs;
+      rate is None without pairs; in both rates each comparison counts once;
     `subsets`: a row for each, the easiest first, with `subset`, `accuracy`,
       `low`, `high`, `comparisons`, `thinking_tokens`.
 
@@ -52,6 +52,7 @@ def summary(
   flat = list(itertools.chain.from_iterable(groups.values()))
   reasons = Counter(judgement.verdict.invalid for judgement in flat)
   finishes = Counter(judgement.finish for judgement in flat)
+  flips = bias.flips(groups)
   unlabelled = sum(known[uid].label is None for uid in groups)
   return {
     **scores.interval(scores.means(groups, known, invalid)),
@@ -63,8 +64,9 @@ def summary(
     "finish": {finish.value: finishes[finish] for finish in Finish},
     "thinking_tokens": _mean([j.thinking_tokens for j in flat]),
     "completion_tokens": _mean([j.completion_tokens for j in flat]),
-    "first_rate": _first_rate(flat),
-    **_flips(groups),
+    "first_rate": _rate(bias.shown_first(groups)),
+    "flip_rate": _rate(flips),
+    "pairs": len(flips),
     "subsets": _subsets(groups, known, invalid),
   }
 
@@ -73,32 +75,9 @@ def _mean(values: Sequence[int]) -> float:
   return round(float(np.mean(values)), 4)
 
 
-def _first_rate(judgements: Sequence[Judgement]) -> float | None:
-  """Share of verdicts for what was shown first; a swap shows response 2."""
-  first = [
-    judgement.verdict.winner == (2 if judgement.swapped else 1)
-    for judgement in judgements
-    if judgement.verdict.winner is not None
-  ]
-  return _mean(first) if first else None
-
-
-def _flips(groups: Mapping[str, Sequence[Judgement]]) -> dict:
-  winners = {
-    (uid, judgement.sample_id, judgement.swapped): judgement.verdict.winner
-    for uid, group in groups.items()
-    for judgement in group
-    if judgement.verdict.winner is not None
-  }
-  flipped = [
-    winner != winners[uid, sample_id, True]
-    for (uid, sample_id, swapped), winner in winners.items()
-    if not swapped and (uid, sample_id, True) in winners
-  ]
-  return {
-    "flip_rate": _mean(flipped) if flipped else None,
-    "pairs": len(flipped),
-  }
+def _rate(values: Sequence[tuple[str, float]]) -> float | None:
+  """The mean over comparisons of what they come to on average."""
+  return scores.over_comparisons(values, "rate")["rate"]
 
 
 def _subsets(

@@ -22,12 +22,13 @@ def position(
 
   Returns:
     `first_rate`, `low`, `high`: share of verdicts for the response shown first;
-    `first_is_right`: share of presentations with the better response first,
-      which is what `first_rate` should be; 0.5 where all was shown both ways;
+    `first_is_right`: the same share for a judge who is right where this one
+      gave a verdict on a label; 0.5 where all was shown both ways;
     `right_first`, `right_second`: `accuracy`, `low`, `high` of verdicts where
       the better response was shown first, and second;
     `subsets`: `subset`, `first_rate`, `low`, `high` of each.
-    Verdicts only; what is invalid is left out. None where there are none.
+    Each comparison counts once, with the mean of its verdicts; what is invalid
+    is left out. None where there are none.
 
   Raises:
     ValueError: as `accuracy.summary`.
@@ -38,15 +39,16 @@ def position(
   labelled = [j for j in valid if known[j.uid].label is not None]
   ahead = [j for j in labelled if _shown_first(known[j.uid].label, j)]
   behind = [j for j in labelled if not _shown_first(known[j.uid].label, j)]
+  ideal = [
+    (j.uid, float(_shown_first(known[j.uid].label, j))) for j in labelled
+  ]
   return {
-    **_first_rate(valid),
-    "first_is_right": round(len(ahead) / len(labelled), 4)
-    if labelled
-    else None,
+    **_first_rate(groups),
+    "first_is_right": scores.over_comparisons(ideal)["accuracy"],
     "right_first": _accuracy(ahead, known),
     "right_second": _accuracy(behind, known),
     "subsets": [
-      {"subset": subset, **_first_rate(_valid(part))}
+      {"subset": subset, **_first_rate(part)}
       for subset, part in scores.by_subset(groups, known).items()
     ],
   }
@@ -119,7 +121,7 @@ def rates(
   return [
     {
       "subset": subset,
-      "flips": scores.over_comparisons(_flips(part), "rate"),
+      "flips": scores.over_comparisons(flips(part), "rate"),
       "invalid": scores.over_comparisons(
         [
           (j.uid, float(j.verdict.winner is None))
@@ -131,6 +133,32 @@ def rates(
     }
     for subset, part in scores.by_subset(groups, known).items()
   ]
+
+
+def shown_first(
+  groups: Mapping[str, Sequence[Judgement]],
+) -> list[tuple[str, float]]:
+  """Of each verdict, whether it is for the response that was shown first."""
+  return [
+    (j.uid, float(_shown_first(j.verdict.winner, j))) for j in _valid(groups)
+  ]
+
+
+def flips(
+  groups: Mapping[str, Sequence[Judgement]],
+) -> list[tuple[str, float]]:
+  """Of each pair of verdicts in both orders, whether they differ."""
+  found = []
+  for uid, group in groups.items():
+    said = {
+      (j.sample_id, j.swapped): j.verdict.winner
+      for j in group
+      if j.verdict.winner is not None
+    }
+    for (sample_id, swapped), winner in said.items():
+      if not swapped and (sample_id, True) in said:
+        found.append((uid, float(winner != said[sample_id, True])))
+  return found
 
 
 def _valid(groups: Mapping[str, Sequence[Judgement]]) -> list[Judgement]:
@@ -147,11 +175,8 @@ def _shown_first(response: int | None, judgement: Judgement) -> bool:
   return response == (2 if judgement.swapped else 1)
 
 
-def _first_rate(valid: Iterable[Judgement]) -> dict:
-  return scores.over_comparisons(
-    [(j.uid, float(_shown_first(j.verdict.winner, j))) for j in valid],
-    "first_rate",
-  )
+def _first_rate(groups: Mapping[str, Sequence[Judgement]]) -> dict:
+  return scores.over_comparisons(shown_first(groups), "first_rate")
 
 
 def _accuracy(
@@ -206,20 +231,3 @@ def _counted(
 ) -> dict:
   uids = {judgement.uid for judgement in valid}
   return {**_accuracy(valid, known), "comparisons": len(uids)}
-
-
-def _flips(
-  groups: Mapping[str, Sequence[Judgement]],
-) -> list[tuple[str, float]]:
-  """Of each pair of verdicts in both orders, whether they differ."""
-  found = []
-  for uid, group in groups.items():
-    said = {
-      (j.sample_id, j.swapped): j.verdict.winner
-      for j in group
-      if j.verdict.winner is not None
-    }
-    for (sample_id, swapped), winner in said.items():
-      if not swapped and (sample_id, True) in said:
-        found.append((uid, float(winner != said[sample_id, True])))
-  return found

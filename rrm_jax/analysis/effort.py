@@ -97,8 +97,9 @@ def by_agreement(
 
   Returns:
     `levels`: a row for each of up to `parts` equal spans of the share of wrong
-      votes, the easiest first: `wrong` (mean share), `thinking_tokens`, `low`,
-      `high`, `comparisons`; empty where nothing was judged more than once;
+      votes, the easiest first: `wrong` (mean share, a vote without a verdict
+      wrong by one less `invalid`), `thinking_tokens`, `low`, `high`,
+      `comparisons`; empty where nothing was judged more than once;
     `spearman`: over comparisons, of the two; None where one does not vary.
 
   Raises:
@@ -116,7 +117,8 @@ def by_agreement(
   tokens = np.array(
     [np.mean([j.thinking_tokens for j in group]) for group in groups.values()]
   )
-  levels = np.minimum((wrong * parts).astype(int), parts - 1)
+  # One less 0.8 is a little less than 0.2, which begins a span.
+  levels = np.minimum((wrong * parts + 1e-9).astype(int), parts - 1)
   rows = [
     {
       "wrong": round(float(wrong[levels == level].mean()), 4),

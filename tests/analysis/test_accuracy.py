@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rrm_jax.analysis import bias
 from rrm_jax.analysis.accuracy import summary
 from rrm_jax.records import Finish, Invalid
 
@@ -31,7 +32,7 @@ JUDGED = [
 def test_golden():
   # a: 1, 0, .5, 1 -> .625; b: 1, 1 -> 1; c has no label.
   # Shown first: a yes, a (2, swapped) yes, a (1, swapped) no, b no, b (2,
-  # swapped) yes, c yes -> 4 of 6.
+  # swapped) yes, c yes -> 2/3, 1/2, 1.
   # Pairs: a sample 0 flips, a sample 1 has one verdict, b agrees -> 1 of 2.
   # Two comparisons: a resample's mean is .625, .8125 or 1.
   assert summary(JUDGED, KNOWN) == {
@@ -52,7 +53,7 @@ def test_golden():
     "finish": {"stopped": 5, "budget": 1, "length": 1},
     "thinking_tokens": 12.5714,
     "completion_tokens": 14.5714,
-    "first_rate": 0.6667,
+    "first_rate": 0.7222,
     "flip_rate": 0.5,
     "pairs": 2,
     "subsets": [
@@ -107,6 +108,22 @@ def test_position_bias_shows_as_first_rate_and_flips(winner):
   assert found["first_rate"] == (1.0 if winner == 1 else 0.0)
   assert found["flip_rate"] == 1.0
   assert found["accuracy"] == 0.5
+
+
+def test_rates_count_each_comparison_once():
+  """Nine pairs on one, one on the other, which alone flips."""
+  known = [comparison("a"), comparison("b")]
+  judged = [
+    judgement("a", 1, vote, swapped=swapped)
+    for vote in range(9)
+    for swapped in (False, True)
+  ]
+  judged += [judgement("b", 1), judgement("b", 2, swapped=True)]
+  found = summary(judged, known)
+  assert (found["flip_rate"], found["pairs"]) == (0.5, 10)
+  assert found["first_rate"] == 0.75
+  rates = bias.rates(judged, known)
+  assert found["flip_rate"] == rates[0]["flips"]["rate"]
 
 
 def test_flips_pair_the_same_sample_only():

@@ -1,11 +1,13 @@
 """What moves a judge though it should not."""
 
+import dataclasses
 import json
 
 import pytest
 
 from rrm_jax.analysis import bias
 from rrm_jax.analysis.accuracy import summary
+from rrm_jax.records import Verdict
 
 from .judged import comparison, judgement
 
@@ -21,7 +23,12 @@ def test_position_golden():
   ]
   found = bias.position(judged, known)
   assert found["first_rate"] == found["low"] == found["high"] == 1.0
-  assert found["first_is_right"] == 0.3333
+  right = [
+    dataclasses.replace(j, verdict=Verdict(1 if j.uid == "a" else 2))
+    for j in judged[:3]
+  ]
+  ideal = bias.position(right, known)
+  assert found["first_is_right"] == ideal["first_rate"] == 0.25
   assert found["right_first"]["accuracy"] == 1.0
   assert found["right_second"]["accuracy"] == 0.0
   assert found["subsets"] == [

@@ -72,6 +72,18 @@ def test_harder_is_thought_about_for_longer():
   assert [row["thinking_tokens"] for row in found["levels"]] == [10, 20, 30]
 
 
+def test_spans_begin_where_they_say():
+  """One of five votes wrong is no longer the easiest span."""
+  known = [comparison(f"{wrong}") for wrong in range(6)]
+  judged = [
+    one
+    for wrong in range(6)
+    for one in ballots(f"{wrong}", [2] * wrong + [1] * (5 - wrong))
+  ]
+  levels = effort.by_agreement(judged, known)["levels"]
+  assert [row["wrong"] for row in levels] == [0.0, 0.2, 0.4, 0.6, 0.9]
+
+
 def test_one_vote_tells_no_difficulty():
   found = effort.by_agreement([judgement("a")], [comparison("a")])
   assert found == {"levels": [], "spearman": None}

@@ -151,7 +151,7 @@ def write(report: Mapping, output: Path) -> dict:
   }
   rows = card.rows(report)
   who = f"{report['model']} {report['weights']}".strip()
-  title = f"{report['name']}, {tables.cut(who, 40)}"
+  title = f"{tables.cut(report['name'], 30)}, {tables.cut(who, 35)}"
   scores_plot.plot(output / names["picture"], _curves(rows), title)
   table = card.as_csv([*rows, *card.measures(report)])
   workdir.write_whole(output / names["table"], table)

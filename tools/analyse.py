@@ -43,16 +43,22 @@ _INVALID = flags.DEFINE_float(
 
 
 def names(paths: Sequence[Path]) -> list[str]:
-  """What to call runs: their folders, or whole paths where those are alike.
+  """What to call runs: the last parts in which their paths differ.
+
+  Of A/llmbar/judgements.jsonl and B/llmbar/judgements.jsonl A and B; one run
+  alone is called by its folder.
 
   Raises:
     ValueError: two are the same.
   """
-  if len(set(paths)) < len(paths):
+  parts = [path.resolve().parts for path in paths]
+  if len(parts) == 1:
+    return [parts[0][-2]]
+  if len(set(parts)) < len(parts):
     raise ValueError(f"--against={paths[0]} is the very file of --judgements")
-  folders = [path.resolve().parent.name for path in paths]
-  alike = len(set(folders)) < len(paths)
-  return [str(path) for path in paths] if alike else folders
+  while len({ends[-1] for ends in parts}) == 1:
+    parts = [ends[:-1] for ends in parts]
+  return [ends[-1] for ends in parts]
 
 
 def study_of(

@@ -5,13 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from rrm_jax.analysis import style
+from rrm_jax.analysis import difficulty, style, tables
 
 Curves = Mapping[str, Sequence[Mapping]]
 Path = str | pathlib.Path
 
 # More than these do not fit beside each other below a chart.
 _LETTERS = 60
+# Letters of one; the rest is cut off.
+_LABEL = 24
+# More than these run into each other where they are turned a little only.
+_FLAT = 12
 
 
 def single(
@@ -54,27 +58,52 @@ def lines(
   axes.margins(x=0.02)
 
 
+def by_subset(axes: Axes, curves: Curves, y: str) -> None:
+  """A column for each subset, the easiest first.
+
+  Where all names are numbers of one thing, as "07 terms", the numbers stand
+  below the columns, and what they count below these.
+  """
+  names = difficulty.ordered(
+    row["subset"] for rows in curves.values() for row in rows
+  )
+  labels = [name or "(none)" for name in names]
+  if counted := difficulty.unit(names):
+    labels = [str(difficulty.difficulty(name)) for name in names]
+    axes.set_xlabel(f"difficulty ({counted})")
+  columns(axes, curves, "subset", y, dict(zip(names, labels, strict=True)))
+
+
 def columns(
-  axes: Axes, curves: Curves, x: str, y: str, names: Sequence[str]
+  axes: Axes, curves: Curves, x: str, y: str, labels: Mapping[str, str]
 ) -> None:
-  """Side by side in a column for each name, the curves in their order."""
+  """A column for each x, with its label; in it the curves in their order."""
   placed: dict[str, list[dict]] = {}
   for i, (curve, rows) in enumerate(curves.items()):
     aside = (i - (len(curves) - 1) / 2) * min(0.14, 0.6 / len(curves))
-    at = {name: place + aside for place, name in enumerate(names)}
+    at = {name: place + aside for place, name in enumerate(labels)}
     placed[curve] = sorted(
       ({**row, "place": at[row[x]]} for row in rows),
       key=lambda row: row["place"],
     )
   lines(axes, placed, "place", y, joined=False)
-  crowded = len("".join(names)) > _LETTERS
+  _tick_columns(axes, list(labels.values()))
+  axes.set_xlim(-0.5, len(labels) - 0.5)
+
+
+def _tick_columns(axes: Axes, labels: Sequence[str]) -> None:
+  """The labels below their columns, turned and made small as they get more."""
+  labels, angle = [tables.cut(label, _LABEL) for label in labels], 0
+  if len("".join(labels)) > _LETTERS:
+    angle = 30 if len(labels) <= _FLAT else 60
   axes.set_xticks(
-    range(len(names)),
-    names,
-    rotation=30 if crowded else 0,
-    ha="right" if crowded else "center",
+    range(len(labels)),
+    labels,
+    rotation=angle,
+    ha="right" if angle else "center",
+    rotation_mode="anchor",
+    fontsize=min(10, 240 / len(labels)),
   )
-  axes.set_xlim(-0.5, len(names) - 0.5)
 
 
 def tick_what_was_measured(axes: Axes, curves: Curves, x: str) -> None:

@@ -3,12 +3,10 @@
 Each function takes curves by name and draws one chart, as those of `plots`.
 """
 
-from collections.abc import Sequence
-
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from rrm_jax.analysis import charts, difficulty, style
+from rrm_jax.analysis import charts, style
 from rrm_jax.analysis.charts import Curves, Path
 
 _DASHED = (0, (4, 3))
@@ -93,16 +91,16 @@ def _by_agreement(axes: Axes, curves: Curves) -> None:
 
 def _patterns(axes: Axes, curves: Curves) -> None:
   style.dress(axes, "Thoughts with words of each kind", "")
-  names = list(
-    dict.fromkeys(row["pattern"] for rows in curves.values() for row in rows)
+  names = [row["pattern"] for rows in curves.values() for row in rows]
+  charts.columns(
+    axes, curves, "pattern", "share", {name: name for name in names}
   )
-  charts.columns(axes, curves, "pattern", "share", names)
   _share_axis(axes)
 
 
 def _position(axes: Axes, curves: Curves) -> None:
   style.dress(axes, "Verdicts for the response shown first (50%: no bias)", "")
-  charts.columns(axes, curves, "subset", "first_rate", _subsets(curves))
+  charts.by_subset(axes, curves, "first_rate")
   _share_axis(axes)
   axes.axhline(0.5, color=style.FAINT, linewidth=1, linestyle=_DASHED, zorder=1)
 
@@ -112,7 +110,7 @@ def _length_bias(axes: Axes, curves: Curves) -> None:
     axes, "Accuracy by which response is better", "longer / shorter, characters"
   )
   found = {row["ratio"] for rows in curves.values() for row in rows}
-  names = sorted(found, key=_lower_end)
+  names = {ratio: ratio for ratio in sorted(found, key=_lower_end)}
   charts.columns(axes, curves, "ratio", "accuracy", names)
   charts.accuracy_axis(axes, curves)
 
@@ -150,23 +148,17 @@ def _invalid(axes: Axes, curves: Curves) -> None:
 def _rates(axes: Axes, curves: Curves, title: str) -> None:
   """Up to the end of the longest bar, but to 5 % at least."""
   style.dress(axes, title, "")
-  charts.columns(axes, curves, "subset", "rate", _subsets(curves))
+  charts.by_subset(axes, curves, "rate")
   ends = [row["high"] for rows in curves.values() for row in rows]
   _share_axis(axes, max(0.05, 1.05 * max(ends)))
 
 
 def _differences(axes: Axes, curves: Curves) -> None:
   style.dress(axes, "Difference of accuracy in percentage points", "")
-  charts.columns(axes, curves, "subset", "difference", _subsets(curves))
+  charts.by_subset(axes, curves, "difference")
   axes.axhline(0, color=style.FAINT, linewidth=1, linestyle=_DASHED, zorder=1)
   axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
   axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-
-
-def _subsets(curves: Curves) -> Sequence[str]:
-  return difficulty.ordered(
-    row["subset"] for rows in curves.values() for row in rows
-  )
 
 
 def _share_axis(axes: Axes, highest: float = 1.005) -> None:

@@ -122,7 +122,7 @@ def _by_subset(axes: Axes, curves: Curves, y: str, what: str) -> None:
   numbers = [difficulty.difficulty(subset) for subset in subsets]
   if None in numbers or len(set(numbers)) < len(numbers):
     style.dress(axes, f"{what} by subset", "")
-    charts.columns(axes, curves, "subset", y, subsets)
+    charts.by_subset(axes, curves, y)
     return
   counted = difficulty.unit(subsets)
   xlabel = f"difficulty ({counted})" if counted else "difficulty"

@@ -46,7 +46,11 @@ def plot(
         row["accuracy"], place, marker="o", markersize=5, color=colour,
         markeredgecolor="white", markeredgewidth=0.7, clip_on=False, zorder=3,
       )  # fmt: skip
-  lowest = [r["low"] or r["accuracy"] for rows in curves.values() for r in rows]
+  lowest = [
+    row["accuracy"] if row["low"] is None else row["low"]
+    for rows in curves.values()
+    for row in rows
+  ]
   axes.set_xlim(max(0.0, min(0.4, *lowest) - 0.02), 1.005)
   axes.set_ylim(len(names) - 0.4, -0.6)
   axes.set_yticks(range(len(names)), names)

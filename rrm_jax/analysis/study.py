@@ -40,7 +40,7 @@ def figures(
     `right_per_1000_tokens`: `effort`'s;
     `by_thought`, `by_agreement`: `effort`'s;
     `length`: `test_time.length_by_subset`;
-    `patterns`: `patterns.counts`, None where no texts were kept;
+    `patterns`: `patterns.counts`, None where no thoughts were kept;
     `position`: `bias.position`;
     `length_bias`: `bias.length`, None where some lengths are not known;
     `rates`: `bias.rates`;
@@ -49,7 +49,6 @@ def figures(
   Raises:
     ValueError: as `accuracy.summary`.
   """
-  texts = any(judgement.text for judgement in judgements)
   measured = all(judgement.uid in lengths for judgement in judgements)
   return {
     "summary": accuracy.summary(judgements, comparisons, invalid=invalid),
@@ -64,7 +63,9 @@ def figures(
       judgements, comparisons, invalid=invalid
     ),
     "length": test_time.length_by_subset(judgements, comparisons),
-    "patterns": patterns.counts(judgements, kinds) if texts else None,
+    "patterns": patterns.counts(judgements, kinds)
+    if _thoughts(judgements)
+    else None,
     "position": bias.position(judgements, comparisons),
     "length_bias": bias.length(judgements, comparisons, lengths)
     if measured
@@ -85,15 +86,16 @@ def compared(
 
   Returns:
     `paired`: `paired.compare`, the first beside the second;
-    `patterns`: `patterns.compare`, None where one kept no texts.
+    `patterns`: `patterns.compare`, None where one kept no thoughts.
 
   Raises:
     ValueError: as `paired.compare`.
   """
-  texts = all(any(j.text for j in judged) for judged in (first, second))
   return {
     "paired": paired.compare(first, second, comparisons, invalid=invalid),
-    "patterns": patterns.compare(first, second, kinds) if texts else None,
+    "patterns": patterns.compare(first, second, kinds)
+    if _thoughts(first) and _thoughts(second)
+    else None,
   }
 
 
@@ -113,6 +115,11 @@ def budgets(
   }
   rows = test_time.budget_curve(runs, comparisons, invalid=invalid)
   return [{**row, "tokens": spent[row["budget"]]} for row in rows]
+
+
+def _thoughts(judgements: Sequence[Judgement]) -> bool:
+  """Whether the judge thinks, and its texts are there."""
+  return any(one.text and one.thinking_tokens for one in judgements)
 
 
 def _ks(

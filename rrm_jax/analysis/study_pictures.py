@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rrm_jax.analysis import judge_plots, plots
 from rrm_jax.analysis.charts import Curves
+from rrm_jax.analysis.tables import cut
 
 
 def draw(report: Mapping, folder: Path) -> dict[str, str]:
@@ -20,6 +21,7 @@ def draw(report: Mapping, folder: Path) -> dict[str, str]:
   """
   found = _curves(report)
   chart = {
+    "accuracy": plots.accuracy_by_difficulty,
     "votes": plots.votes,
     "budgets": plots.budget,
     "tokens": judge_plots.tokens,
@@ -54,29 +56,57 @@ def _curves(report: Mapping) -> dict[str, Curves]:
   budgets = {"longer thinking": report.get("budgets") or []}
   votes = {name: one["votes"] for name, one in judges.items()}
   spent = {"more votes" if len(votes) == 1 else n: v for n, v in votes.items()}
+  spent = {**spent, **budgets}
   compared = report.get("compared")
   gained = compared["paired"]["subsets"] if compared else []
+  less = "\nless ".join(cut(name, 17) for name in reversed(judges))
   return {
+    "accuracy": _several(_each(judges, "summary", "subsets")),
     "votes": {name: rows for name, rows in votes.items() if len(rows) > 1},
     "budgets": budgets,
     "tokens": {
-      name: rows for name, rows in {**spent, **budgets}.items() if len(rows) > 1
+      name: rows
+      for name, rows in spent.items()
+      if len(rows) > 1 and rows[0]["tokens"]
     },
-    "length_by_subset": _each(thinking, "length", "subsets"),
-    "right_by_length": {n: j["by_thought"] for n, j in thinking.items()},
-    "length_by_errors": _each(thinking, "by_agreement", "levels"),
-    "patterns": {name: one["patterns"] or [] for name, one in judges.items()},
-    "position": _measured(_each(judges, "position", "subsets"), "first_rate"),
+    "length_by_subset": _several(_each(thinking, "length", "subsets")),
+    "right_by_length": _joined(
+      {name: one["by_thought"] for name, one in thinking.items()}
+    ),
+    "length_by_errors": _joined(_each(thinking, "by_agreement", "levels")),
+    "patterns": _seen(
+      {name: one["patterns"] or [] for name, one in judges.items()}, "share"
+    ),
+    "position": _several(
+      _measured(_each(judges, "position", "subsets"), "first_rate")
+    ),
     "length_bias": _lengths(judges),
-    "calibration": _each(judges, "calibration", "bands"),
-    "flips": _measured(_rates(judges, "flips"), "rate"),
-    "invalid": _rates(judges, "invalid"),
-    "difference": {" less ".join(reversed(judges)): gained},
+    "calibration": _joined(_each(judges, "calibration", "bands")),
+    "flips": _several(_measured(_rates(judges, "flips"), "rate")),
+    "invalid": _several(_seen(_rates(judges, "invalid"), "rate")),
+    "difference": _several({less: gained}),
   }
 
 
 def _each(judges: Mapping, part: str, rows: str) -> dict[str, list[dict]]:
   return {name: one[part][rows] for name, one in judges.items()}
+
+
+def _several(curves: Curves) -> Curves:
+  """None of one subset alone: what it has stands in the tables."""
+  subsets = {row["subset"] for rows in curves.values() for row in rows}
+  return curves if len(subsets) > 1 else {}
+
+
+def _joined(curves: Curves) -> Curves:
+  """None where no two points are there to join."""
+  return curves if max(map(len, curves.values()), default=0) > 1 else {}
+
+
+def _seen(curves: Curves, y: str) -> Curves:
+  """None where all are 0."""
+  seen = any(row[y] for rows in curves.values() for row in rows)
+  return curves if seen else {}
 
 
 def _measured(curves: Curves, y: str) -> dict[str, list[Mapping]]:

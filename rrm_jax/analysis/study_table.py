@@ -48,9 +48,10 @@ def _judges(judges: Mapping) -> list[str]:
       interval(summary),
       f"{summary['comparisons']:,} x {votes:.3g}",
     ]
+    written = summary["completion_tokens"] or None
     spent[name] = [
-      number(summary["thinking_tokens"], "{:.1f}"),
-      number(summary["completion_tokens"], "{:.1f}"),
+      number(written and summary["thinking_tokens"], "{:.1f}"),
+      number(written, "{:.1f}"),
       number(one["right_per_1000_tokens"], "{:.3g}"),
       number(one["by_agreement"]["spearman"], "{:+.2f}"),
     ]
@@ -146,9 +147,11 @@ def _compared(found: Mapping | None, names: list[str]) -> list[str]:
     return []
   one = found["paired"]
   cells = one["mcnemar"]
+  on = f"on {one['comparisons']:,} comparisons"
+  room = (WIDTH - len(f"Paired:  less , {on}")) // 2
+  first, second = (cut(name, room) for name in names)
   lines = [
-    f"Paired: {cut(names[1], 24)} less {cut(names[0], 24)}, on "
-    f"{one['comparisons']:,} comparisons",
+    f"Paired: {second} less {first}, {on}",
     f"  accuracy {_points(one)}, p = {one['p']:.3g}",
     f"  majorities: only the first right {cells['only_first']:,}, only the "
     f"second {cells['only_second']:,}, McNemar p = {cells['p']:.3g}",
@@ -156,10 +159,10 @@ def _compared(found: Mapping | None, names: list[str]) -> list[str]:
   if one["unpaired"]:
     lines.append(f"  {one['unpaired']:,} comparisons only one of them judged")
   for row in found["patterns"] or []:
+    kind = cut(row["pattern"], 12)
     lines.append(
-      f"  thoughts with {row['pattern']:<12} {_points(row)}, p = {row['p']:.3g}"
+      f"  thoughts with {kind:<12} {_points(row)}, p = {row['p']:.3g}"
     )
-  assert all(len(line) <= WIDTH for line in lines)
   return ["\n".join(lines)]
 
 

@@ -11,6 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from rrm_jax.analysis import tables
 from rrm_jax.analysis.roles import LABELS
 
 Number = int | float
@@ -19,6 +20,8 @@ INK, FAINT, GRID = "#333333", "#767676", "#E4E4E4"
 # Okabe & Ito's palette, told apart with any colour vision; its yellow is too
 # pale for a line on white.
 _PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# Letters of a label's line; more would leave too little room for the chart.
+_LABEL = 22
 _ROLE_COLOURS = {
   "before": "#E69F00",
   "middle": "#56B4E9",
@@ -43,7 +46,13 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
   free = [c for c in _PALETTE if c not in colours.values()] or [INK]
   others = [name for name in names if name not in colours]
   colours |= {name: free[i % len(free)] for i, name in enumerate(others)}
-  return {name: Look(LABELS.get(name, name), colours[name]) for name in names}
+  return {name: Look(_shown(name), colours[name]) for name in names}
+
+
+def _shown(name: str) -> str:
+  """A role's label, else the name, with lines of a bearable length."""
+  lines = LABELS.get(name, name).split("\n")
+  return "\n".join(tables.cut(line, _LABEL) for line in lines)
 
 
 def figure(width: Number, height: Number) -> Figure:

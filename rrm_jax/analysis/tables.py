@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 Number = int | float
 
 WIDTH = 80
-_NAME = 16  # columns of a row's name
+_NAME = 16  # columns of a row's name, at least
 
 
 def tables(
@@ -14,17 +14,22 @@ def tables(
   rows: Mapping[str, Sequence[str]],
   width: int,
 ) -> list[str]:
-  """A table, or several where the columns do not fit beside each other."""
+  """A table, or several where the columns do not fit beside each other.
+
+  The rows' names have what room the columns leave.
+  """
   fit = (WIDTH - _NAME - 2) // width
+  room = WIDTH - 2 - width * min(fit, len(heads))
+  room = min(room, max(_NAME, *map(len, rows))) if rows else _NAME
   return [
     "\n".join(
       [
         title if not start else f"{title}, continued",
-        *_lines(["", *heads[start : start + fit]], width),
+        *_lines("", heads[start : start + fit], room, width),
         *(
           line
           for name, cells in rows.items()
-          for line in _lines([name, *cells[start : start + fit]], width)
+          for line in _lines(name, cells[start : start + fit], room, width)
         ),
       ]
     )
@@ -33,10 +38,10 @@ def tables(
   ]
 
 
-def _lines(cells: Sequence[str], width: int) -> list[str]:
+def _lines(name: str, cells: Sequence[str], room: int, width: int) -> list[str]:
   """The row in one line; none if it is empty."""
-  body = "".join(f"{cut(cell, width - 1):>{width}}" for cell in cells[1:])
-  line = f"  {cut(cells[0], _NAME):<{_NAME}}{body}".rstrip()
+  body = "".join(f"{cut(cell, width - 1):>{width}}" for cell in cells)
+  line = f"  {cut(name, room):<{room}}{body}".rstrip()
   return [line] if line else []
 
 

@@ -102,9 +102,14 @@ def test_runs_on_different_data(tmp_path):
 
 
 def test_names(tmp_path):
-  one, other = tmp_path / "a" / "j.jsonl", tmp_path / "b" / "j.jsonl"
+  one, other = (tmp_path / name / "j.jsonl" for name in "ab")
+  assert analyse.names([one]) == ["a"]
   assert analyse.names([one, other]) == ["a", "b"]
-  alike = tmp_path / "c" / "a" / "j.jsonl"
-  assert analyse.names([one, alike]) == [str(one), str(alike)]
+  below = tmp_path / "c" / "a" / "j.jsonl"
+  assert analyse.names([one, below]) == [tmp_path.name, "c"]
+  assert analyse.names([one, one.with_name("k.jsonl")]) == [
+    "j.jsonl",
+    "k.jsonl",
+  ]
   with pytest.raises(ValueError, match="the very file"):
-    analyse.names([one, one])
+    analyse.names([one, tmp_path / "b" / ".." / "a" / "j.jsonl"])

@@ -78,12 +78,13 @@ def columns(
   axes: Axes, curves: Curves, x: str, y: str, labels: Mapping[str, str]
 ) -> None:
   """A column for each x, with its label; in it the curves in their order."""
-  placed: dict[str, list[dict]] = {}
-  for i, (curve, rows) in enumerate(curves.items()):
-    aside = (i - (len(curves) - 1) / 2) * min(0.14, 0.6 / len(curves))
+  placed: dict[str, list[dict]] = {curve: [] for curve in curves}
+  drawn = [curve for curve, rows in curves.items() if rows]
+  for i, curve in enumerate(drawn):
+    aside = (i - (len(drawn) - 1) / 2) * min(0.14, 0.6 / len(drawn))
     at = {name: place + aside for place, name in enumerate(labels)}
     placed[curve] = sorted(
-      ({**row, "place": at[row[x]]} for row in rows),
+      ({**row, "place": at[row[x]]} for row in curves[curve]),
       key=lambda row: row["place"],
     )
   lines(axes, placed, "place", y, joined=False)

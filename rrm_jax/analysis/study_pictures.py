@@ -1,6 +1,6 @@
 """The pictures of a study: each chart that has something to show."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rrm_jax.analysis import judge_plots, plots
@@ -46,13 +46,12 @@ def draw(report: Mapping, folder: Path) -> dict[str, str]:
 
 
 def _curves(report: Mapping) -> dict[str, Curves]:
-  """The rows of each chart, by name; without rows where it was not measured."""
+  """The rows of each chart, by name; without rows where it was not measured.
+
+  Each judge is in each of its charts, though without rows: so it has the same
+  colour in all.
+  """
   judges = report["judges"]
-  thinking = {
-    name: one
-    for name, one in judges.items()
-    if one["summary"]["thinking_tokens"]
-  }
   budgets = {"longer thinking": report.get("budgets") or []}
   votes = {name: one["votes"] for name, one in judges.items()}
   spent = {"more votes" if len(votes) == 1 else n: v for n, v in votes.items()}
@@ -62,18 +61,23 @@ def _curves(report: Mapping) -> dict[str, Curves]:
   less = "\nless ".join(cut(name, 17) for name in reversed(judges))
   return {
     "accuracy": _several(_each(judges, "summary", "subsets")),
-    "votes": {name: rows for name, rows in votes.items() if len(rows) > 1},
+    "votes": _joined(votes),
     "budgets": budgets,
-    "tokens": {
-      name: rows
-      for name, rows in spent.items()
-      if len(rows) > 1 and rows[0]["tokens"]
-    },
-    "length_by_subset": _several(_each(thinking, "length", "subsets")),
-    "right_by_length": _joined(
-      {name: one["by_thought"] for name, one in thinking.items()}
+    "tokens": _joined(
+      {
+        name: [row for row in rows if row["tokens"]]
+        for name, rows in spent.items()
+      }
     ),
-    "length_by_errors": _joined(_each(thinking, "by_agreement", "levels")),
+    "length_by_subset": _several(
+      _thinking(judges, _each(judges, "length", "subsets"))
+    ),
+    "right_by_length": _joined(
+      _thinking(judges, {n: one["by_thought"] for n, one in judges.items()})
+    ),
+    "length_by_errors": _joined(
+      _thinking(judges, _each(judges, "by_agreement", "levels"))
+    ),
     "patterns": _seen(
       {name: one["patterns"] or [] for name, one in judges.items()}, "share"
     ),
@@ -90,6 +94,14 @@ def _curves(report: Mapping) -> dict[str, Curves]:
 
 def _each(judges: Mapping, part: str, rows: str) -> dict[str, list[dict]]:
   return {name: one[part][rows] for name, one in judges.items()}
+
+
+def _thinking(judges: Mapping, curves: Curves) -> dict[str, Sequence[Mapping]]:
+  """The rows of judges that think."""
+  return {
+    name: rows if judges[name]["summary"]["thinking_tokens"] else []
+    for name, rows in curves.items()
+  }
 
 
 def _several(curves: Curves) -> Curves:

@@ -112,6 +112,7 @@ def _wide(title: str, heads: list, rows: Mapping) -> list[str]:
 
 
 def _judge(judge: Mapping, consistency: Mapping) -> list[str]:
+  triples = consistency["triples"]
   rows = {
     "judge": [
       number(judge.get("thinking_tokens"), "{:.1f}"),
@@ -119,8 +120,15 @@ def _judge(judge: Mapping, consistency: Mapping) -> list[str]:
       percent(judge.get("first_rate")),
       percent(judge.get("flip_rate")),
       percent(judge.get("accuracy")),
-      f"{consistency['cyclic']}/{consistency['triples']}",
+      percent(consistency["cyclic"] / triples if triples else None),
     ]
   }
-  heads = ["thinking", "invalid %", "first %", "flipped %", "right %", "cycles"]
+  heads = [
+    "thinking",
+    "invalid %",
+    "first %",
+    "flipped %",
+    "right %",
+    "cyclic %",
+  ]
   return tables("The judge", heads, rows, 10)

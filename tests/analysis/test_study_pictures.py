@@ -62,6 +62,15 @@ def test_a_judge_that_does_not_think(tmp_path):
   assert "tokens" in found
 
 
+def test_a_judge_of_one_vote_is_a_point_beside_others(tmp_path):
+  _, _, judges = study_of("mine", ["Chat"])
+  once = {**judges["mine"], "votes": judges["mine"]["votes"][:1]}
+  assert {"votes", "tokens"} <= drawn({**judges, "once": once}, tmp_path)
+  alone = tmp_path / "alone"
+  alone.mkdir()
+  assert not {"votes", "tokens"} & drawn({"once": once}, alone)
+
+
 def test_long_names_leave_room_for_the_chart(tmp_path):
   """Where they do not, matplotlib warns, which is an error here."""
   first, known, one = study_of("a-long-name" * 9, ["Chat", "S" * 90])

@@ -68,13 +68,20 @@ def test_golden():
   assert text.endswith(
     """\
 The judge
-                    thinking invalid %   first % flipped %   right %    cycles
-  judge                  8.1      10.0         -      25.0      75.0       1/4
+                    thinking invalid %   first % flipped %   right %  cyclic %
+  judge                  8.1      10.0         -      25.0      75.0      25.0
 
 Files
   report            out/report.json"""
   )
   assert all(len(line) <= WIDTH for line in text.splitlines())
+
+
+def test_many_triples_fit_and_none_is_no_share():
+  many = {"cyclic": 1_000, "triples": 14_300}
+  assert readable(REPORT | {"consistency": many}).count("  7.0\n") == 1
+  none = {"cyclic": 0, "triples": 0}
+  assert readable(REPORT | {"consistency": none}).count("75.0         -\n") == 1
 
 
 def test_a_long_curve_keeps_its_end():

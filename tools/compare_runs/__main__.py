@@ -31,7 +31,8 @@ def _printed(
   console = Console(highlight=False)
   for place, (name, run) in enumerate(zip(names, runs, strict=True), 1):
     who = f"{run.report['model']} {run.report['weights']}".strip()
-    console.print(escape(f"{place}: {name}: {who} on {run.report['name']}"))
+    line = f"{place}: {name}: {who} on {run.report['name']}"
+    console.print(escape(line), soft_wrap=True)  # paths stay whole
   console.print(
     f"{found['comparisons']} labelled comparisons in both, "
     f"{found['unpaired']} in one of them only"
@@ -51,8 +52,9 @@ def _printed(
     console.print(escape(f"no published score: {found['unscored']}"))
   one = found["mcnemar"]
   console.print(
-    f"McNemar: {one['only_first']} right by 1 alone, {one['only_second']} by 2 "
-    f"alone, {one['undecided']} undecided, p = {one['p']:.4g}"
+    f"Majorities: {one['only_first']} right by 1 alone, "
+    f"{one['only_second']} by 2 alone, {one['undecided']} even; McNemar's "
+    f"p = {one['p']:.4g}"
   )
 
 

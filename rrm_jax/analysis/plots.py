@@ -1,9 +1,9 @@
 """Pictures of what `accuracy` and `test_time` measure, as PNG files.
 
 Each function takes curves by name and draws one chart; `overview` draws four
-in one. The roles of a report ("before", "middle", "after", "control",
-"direct") have a label and a colour of their own, the same in every picture;
-any other name is its own label and takes the next free colour. Bands and bars
+in one. The models of a training's report have colours of their own, by their
+`roles.LABELS`, the same in every picture; any other name takes the next free
+colour. Bands and bars
 are the rows' `low` to `high`, where they have them.
 """
 

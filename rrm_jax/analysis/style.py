@@ -22,12 +22,12 @@ INK, FAINT, GRID = "#333333", "#767676", "#E4E4E4"
 _PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 # Letters of a label's line; more would leave too little room for the chart.
 _LABEL = 22
-_ROLE_COLOURS = {
-  "before": "#E69F00",
-  "middle": "#56B4E9",
-  "after": "#0072B2",
-  "control": "#CC79A7",
-  "direct": "#D55E00",
+_OWN = {
+  LABELS["before"]: "#E69F00",
+  LABELS["middle"]: "#56B4E9",
+  LABELS["after"]: "#0072B2",
+  LABELS["control"]: "#CC79A7",
+  LABELS["direct"]: "#D55E00",
 }
 
 
@@ -40,9 +40,9 @@ class Look:
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
-  """A look for each name: a role's own, else the next colour unused."""
+  """A look for each name: a model's own colour, else the next one unused."""
   names = list(names)
-  colours = {n: _ROLE_COLOURS[n] for n in names if n in _ROLE_COLOURS}
+  colours = {name: _OWN[name] for name in names if name in _OWN}
   free = [c for c in _PALETTE if c not in colours.values()] or [INK]
   others = [name for name in names if name not in colours]
   colours |= {name: free[i % len(free)] for i, name in enumerate(others)}
@@ -50,9 +50,8 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 
 def _shown(name: str) -> str:
-  """A role's label, else the name, with lines of a bearable length."""
-  lines = LABELS.get(name, name).split("\n")
-  return "\n".join(tables.cut(line, _LABEL) for line in lines)
+  """The name, with lines of a bearable length."""
+  return "\n".join(tables.cut(line, _LABEL) for line in name.split("\n"))
 
 
 def figure(width: Number, height: Number) -> Figure:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rrm_jax import metrics, sharding, voting, weights, workdir
 from rrm_jax.analysis import accuracy, plots, test_time
+from rrm_jax.analysis.roles import LABELS
 from rrm_jax.records import Judgement
 from rrm_jax.train.job import Job
 
@@ -129,6 +130,10 @@ def _draw(
     for role, measured in models.items()
     if role in ("before", "after", "direct")
   }
+  learning, votes, budgets, length, by_difficulty = (
+    {LABELS[role]: rows for role, rows in curves.items()}
+    for curves in (learning, votes, budgets, length, by_difficulty)
+  )
   pictures = {
     "learning curve": (plots.learning_curve, learning, "learning_curve"),
     "votes": (plots.votes, votes, "votes"),

@@ -57,11 +57,11 @@ def inked(path, colour):
 @pytest.mark.parametrize(("draw", "rows"), CHARTS)
 def test_draws_every_curve_in_its_colour(tmp_path, draw, rows):
   path = tmp_path / "chart.png"
-  draw(path, {"after": rows, "direct": rows[:2]})
+  draw(path, {"RRM": rows, "DirectJudge": rows[:2]})
   assert size(path) == (1500, 880)
-  looks = style.looks(["after", "direct"])
-  assert inked(path, looks["after"].colour) > 300
-  assert inked(path, looks["direct"].colour) > 300
+  looks = style.looks(["RRM", "DirectJudge"])
+  assert inked(path, looks["RRM"].colour) > 300
+  assert inked(path, looks["DirectJudge"].colour) > 300
   white = inked(path, "#FFFFFF") / (1500 * 880)
   assert 0.5 < white < 0.99
 
@@ -77,8 +77,8 @@ def test_nothing_touches_the_edge(tmp_path, draw, rows):
 
 @pytest.mark.parametrize(("draw", "rows"), CHARTS)
 def test_same_rows_same_file(tmp_path, draw, rows):
-  draw(tmp_path / "a.png", {"after": rows})
-  draw(tmp_path / "b.png", {"after": rows})
+  draw(tmp_path / "a.png", {"RRM": rows})
+  draw(tmp_path / "b.png", {"RRM": rows})
   assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -89,27 +89,27 @@ def test_copes_with_little(tmp_path, draw, rows):
     for row in rows[:1]
   ]
   path = tmp_path / "chart.png"
-  draw(path, {"after": bare, "before": []})
-  assert inked(path, style.looks(["after"])["after"].colour) > 50
+  draw(path, {"RRM": bare, "warm start": []})
+  assert inked(path, style.looks(["RRM"])["RRM"].colour) > 50
 
 
 @pytest.mark.parametrize(("draw", "rows"), CHARTS)
 def test_nothing_to_draw_is_an_error(tmp_path, draw, rows):
   with pytest.raises(ValueError, match="no rows to draw"):
-    draw(tmp_path / "chart.png", {"after": []})
+    draw(tmp_path / "chart.png", {"RRM": []})
   assert not (tmp_path / "chart.png").exists()
 
 
 def test_rows_without_labels_are_left_out(tmp_path):
   unlabelled = {"subset": "Chat", "accuracy": None, "low": None, "high": None}
   path = tmp_path / "chart.png"
-  plots.accuracy_by_difficulty(path, {"after": [unlabelled, *SUBSETS[1:]]})
+  plots.accuracy_by_difficulty(path, {"RRM": [unlabelled, *SUBSETS[1:]]})
   assert size(path) == (1500, 880)
 
 
 def test_wide_budgets(tmp_path):
   rows = [{**row, "budget": 2 ** (4 * i + 3)} for i, row in enumerate(BUDGETS)]
-  plots.budget(tmp_path / "chart.png", {"after": rows})
+  plots.budget(tmp_path / "chart.png", {"RRM": rows})
   assert size(tmp_path / "chart.png") == (1500, 880)
 
 
@@ -121,7 +121,7 @@ def test_overview(tmp_path, charts, expected):
   names = ("learning", "votes", "budget", "length")
   rows = (STEPS, VOTES, BUDGETS, LENGTHS)
   given = {
-    name: {"after": rows[i]} if i < charts else {"after": []}
+    name: {"RRM": rows[i]} if i < charts else {"RRM": []}
     for i, name in enumerate(names)
   }
   path = tmp_path / "overview.png"
@@ -142,11 +142,16 @@ def test_no_pyplot():
 
 
 def test_looks_differ():
-  names = ["after", "mine", "direct", "yours"]
+  names = ["RRM", "mine", "DirectJudge", "yours"]
   looks = style.looks(names)
   assert len({look.colour for look in looks.values()}) == 4
-  assert looks["after"].label == "RRM"
-  assert looks["mine"].label == "mine"
+  assert [look.label for look in looks.values()] == names
+
+
+def test_a_folder_is_not_taken_for_a_role():
+  """Runs in folders named before and after are called that."""
+  before, after = style.looks(["before", "after"]).values()
+  assert (before.label, after.label) == ("before", "after")
 
 
 def test_spread_golden():

@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from rrm_jax.analysis import study, study_pictures
+from rrm_jax.analysis import study, study_pictures, style
 
 from .judged import comparison, judgement
-from .test_plots import size
+from .test_plots import inked, size
 
 ALWAYS = {"votes", "tokens", "right_by_length", "length_by_errors"}
 BY_SUBSET = {"accuracy", "length_by_subset", "position", "flips"}
@@ -60,6 +60,15 @@ def test_a_judge_that_does_not_think(tmp_path):
   found = drawn(judges, tmp_path)
   assert not found & {"patterns", "length_by_subset", "right_by_length"}
   assert "tokens" in found
+
+
+def test_a_judge_has_one_colour_in_all_pictures(tmp_path):
+  _, _, silent = study_of("silent", ["Chat", "Safety"], thinking=0)
+  _, _, other = study_of("other", ["Chat", "Safety"])
+  drawn(silent | other, tmp_path)
+  colour = style.looks(["silent", "other"])["other"].colour
+  for name in ("accuracy", "length_by_subset", "right_by_length"):
+    assert inked(tmp_path / f"{name}.png", colour) > 50
 
 
 def test_a_judge_of_one_vote_is_a_point_beside_others(tmp_path):

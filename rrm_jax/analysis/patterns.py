@@ -92,7 +92,7 @@ def read(path: Path) -> Patterns:
     if not isinstance(words, list) or not words:
       raise ValueError(f"{path}: {kind!r} has no list of words; {form}")
     for word in words:
-      if not isinstance(word, str) or not word.strip(" ."):
+      if not isinstance(word, str) or not word.strip(" .\t\n"):
         raise ValueError(f"{path}: {word!r} of {kind!r} is no word; {form}")
       if word.split()[0] == "..." or word.split()[-1] == "...":
         raise ValueError(

@@ -58,6 +58,7 @@ def test_words_of_ones_own(tmp_path):
     ('{"a": "wait"}', "'a' has no list of words"),
     ('{"a": ["wait"], "b": []}', "'b' has no list of words"),
     ('{"a": [" "]}', "' ' of 'a' is no word"),
+    (r'{"a": ["wait", " \t"]}', r"' \\t' of 'a' is no word"),
     ('{"a": [3]}', "3 of 'a' is no word"),
     ('{"a": ["cut ..."]}', r"'cut \.\.\.' of 'a': \.\.\. must be between"),
   ],

@@ -92,8 +92,8 @@ def _head(report: Mapping) -> str:
 def _scores(rows: Sequence[Mapping], votes: int) -> str:
   """The scores of so many votes: a line for each part, a column for each rule.
 
-  The last column has the intervals, and n is its number of comparisons, or of
-  groups where these count.
+  The last column has the intervals; n is the number of comparisons, or of
+  groups where these count, or two numbers where rules count others.
   """
   rows = [row for row in rows if row["votes"] == votes]
   columns: dict[str, dict[str, Mapping]] = {}
@@ -102,12 +102,12 @@ def _scores(rows: Sequence[Mapping], votes: int) -> str:
   table = _table([*columns, "n"])
   for name in dict.fromkeys(row["name"] for row in rows):
     *some, last = [column.get(name) for column in columns.values()]
-    counted = next(c["counted"] for c in [last, *reversed(some)] if c)
+    counted = dict.fromkeys(c["counted"] for c in (*some, last) if c)
     table.add_row(
       escape(name),
       *(percent(cell["accuracy"] if cell else None) for cell in some),
       interval(last),
-      "-" if counted is None else str(counted),
+      "/".join(map(str, counted)),
     )
   title = f"Majority of {votes} votes" if votes > 1 else "Accuracy"
   return f"{title}, % [95% interval]\n{_text(table)}"

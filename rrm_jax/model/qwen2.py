@@ -68,9 +68,10 @@ class Decoder(nn.Module):
     if cfg.remat != "none":
       block = nn.remat(Block, prevent_cse=False, policy=_KEPT[cfg.remat])
     # On CPUs a loop copies all that is kept for the gradient into stacks and
-    # out of them. Where layers are made again it has to be a loop.
+    # out of them. Where layers are made again it has to be a loop; and in bf16,
+    # as XLA leaves out roundings between layers apart that the sampler has.
     on_cpu = self.layout is not None and self.layout.platform == "cpu"
-    apart = on_cpu and cfg.remat == "none"
+    apart = on_cpu and cfg.remat == "none" and cfg.compute_dtype == "float32"
     layers = nn.scan(
       block,
       variable_axes={"params": 0},

@@ -25,8 +25,8 @@ def test_a_benchmark(shared_data, monkeypatch):
     "note: 6 have an answer that is a boolean, written out as a text",
     "note: 136 repeat the texts of another",
     "note: 105 have no label",
-    "rule of PandaLM test: accuracy over 0, 1, 2 with ties; precision, recall, "
-    "F1 macro",
+    "rule of PandaLM test: accuracy over 0, 1, 2 with ties, of which no "
+    "verdict is 0; precision, recall, F1 macro",
   ]
   assert "  adversarial/gptinst        92" in said("llmbar")
 

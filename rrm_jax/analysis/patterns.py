@@ -1,11 +1,11 @@
 """How a judge reasons, told by its words.
 
 RRM's authors (Guo et al. 2025, arXiv:2505.14674) count keywords of four kinds
-in the thoughts of RRM-32B and of DeepSeek-R1-Distill-Qwen-32B. Their lists are
-not at hand. What `WORDS` holds of them is what a reader remembers:
-"alternatively", "think differently"; "wait", "verify", "make sure", "hold on",
-"think again", "let me check"; "compared to", "more", "similarly", "between the
-two"; "break down". Inflections and the other phrases are ours, so shares can be
+in the thoughts of RRM-32B and of DeepSeek-R1-Distill-Qwen-32B. Their lists were
+not at hand. Said to be in them, unconfirmed, are "alternatively", "think
+differently"; "wait", "verify", "make sure", "hold on", "think again", "let me
+check"; "compared to", "more", "similarly", "between the two"; "break down".
+`WORDS` has these; inflections and the other phrases are ours, so shares can be
 compared between judges here, but not with the paper's. Who has their lists
 gives them in a file: see `read`.
 

@@ -9,6 +9,7 @@ from rrm_jax.data import (
   arithmetic_groups,
   candidates,
   public_sets,
+  reading,
 )
 from rrm_jax.records import Candidates
 
@@ -30,14 +31,22 @@ def resolve(spec: str) -> list[Candidates]:
     task = config.Data(min_terms=arithmetic_groups.LEAST_TERMS)
     return list(arithmetic_groups.groups(task, seed=0, count=256))
   if spec.partition("=")[0] in public_sets.GROUPED:
-    found = public_sets.groups(spec)
-    for note, count in found.notes.items():
-      _LOG.info("%s: %d %s", spec, count, note)
-    return found.items
+    return _told(spec, public_sets.groups(spec))
   try:
-    return candidates.read_candidates(spec)
+    found = candidates.read_candidates(spec, allow_empty=True)
   except ValueError as error:
     if Path(spec).exists():
       raise
     names = ", ".join([arithmetic.SOURCE, *public_sets.GROUPED])
     raise ValueError(f"{error}, or one of the names {names}") from None
+  notes = reading.Notes()
+  for group in found:
+    reading.count_texts(group.responses, notes)
+  return _told(spec, reading.Reading(found, notes))
+
+
+def _told(spec: str, found: reading.Reading[Candidates]) -> list[Candidates]:
+  """The groups; what one should know of them is logged."""
+  for note, count in found.notes.items():
+    _LOG.info("%s: %d %s", spec, count, note)
+  return found.items

@@ -81,6 +81,14 @@ def test_duplicate_ids_name_both_lines(file):
     candidates.read_candidates(file)
 
 
+def test_what_a_tournament_reads_may_be_empty_and_is_counted(file, caplog):
+  write(file, {**ROW, "candidates": ["a", ""]}, {**ROW, "query": "How?"})
+  with caplog.at_level("INFO"):
+    found = candidate_sets.resolve(str(file))
+  assert [group.responses for group in found] == [("a", ""), ("a", "b", "c")]
+  assert caplog.messages == [f"{file}: 1 have an empty answer"]
+
+
 def test_empty_candidates_can_be_allowed(file):
   write(file, {**ROW, "candidates": ["a", ""]})
   [row] = candidates.read_candidates(file, allow_empty=True)

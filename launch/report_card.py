@@ -200,7 +200,7 @@ def line(report: Mapping, output: Path) -> results.Line:
     flip_rate=report["flip_rate"],
     invalid_rate=report["invalid_rate"],
     first_rate=report["first_rate"],
-    longer_rate=(report["length_bias"] or {}).get("longer_rate"),
+    longer_rate=report["length_bias"]["longer_rate"],
     thinking_tokens=report["thinking_tokens"],
     completion_tokens=report["completion_tokens"],
     run=str(output.resolve()),

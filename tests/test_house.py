@@ -17,6 +17,7 @@ LAYERS = (
   (
     "records",
     "stable_hash",
+    "bad_rows",
     "intervals",
     "batches",
     "sharding",
@@ -49,7 +50,7 @@ LAYER = {room: i for i, rooms in enumerate(LAYERS) for room in rooms}
 # Text and records; never arrays on devices.
 HOST = {"mapping", "config", "records", "workdir", "text", "judgements"}
 HOST |= {"voting", "data", "analysis", "tournament", "benchmarks"}
-HOST |= {"baselines", "stable_hash", "intervals"}
+HOST |= {"baselines", "stable_hash", "bad_rows", "intervals"}
 # Arrays; never text.
 DEVICE = {"batches", "ops", "model", "optimizer", "rl", "sampling", "sharding"}
 DEVICE_MAY = DEVICE | {"config"}

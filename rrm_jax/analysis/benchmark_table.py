@@ -141,7 +141,7 @@ def _behaviour(report: Mapping) -> str:
   if reasons:
     lines.append(f"No verdict: {', '.join(reasons)}")
   length = report["length_bias"]
-  if length and length["longer_rate"] is not None:
+  if length["longer_rate"] is not None:
     lines.append(
       f"Verdicts for the longer response: {percent(length['longer_rate'])} %; "
       f"it is the better one in {percent(length['longer_is_right'])} %"

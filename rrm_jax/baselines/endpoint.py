@@ -78,6 +78,7 @@ class Endpoint:
       "endpoint": self.url,
       "model": self.model,
       "template": config.to_mapping(self.template),
+      "wording": dataclasses.asdict(templates.wording(self.template)),
       "sampling": config.to_mapping(self.sampling),
       "seed": self.seed,
     }

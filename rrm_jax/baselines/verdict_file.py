@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rrm_jax import bad_rows
 from rrm_jax.records import (
   Comparison,
   Finish,
@@ -28,8 +29,6 @@ from rrm_jax.records import (
   Question,
   Verdict,
 )
-
-_SHOWN_PROBLEMS = 10
 
 _WINNERS = (1, 2, "chosen", "rejected", 0, None)
 _SCORES = ("score_1", "score_2")
@@ -125,7 +124,7 @@ def _read(path: Path) -> dict[_Key, dict[str, Any]]:
       except ValueError as error:
         problems.append(f"{path}:{number}: {error}")
   if problems:
-    shown = "\n  ".join(problems[:_SHOWN_PROBLEMS])
+    shown = bad_rows.shown(problems)
     raise ValueError(f"{len(problems)} rows of {path} are bad:\n  {shown}")
   if not known:
     raise ValueError(f"{path} has no verdicts")

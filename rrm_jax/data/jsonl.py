@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from rrm_jax import bad_rows
 from rrm_jax.records import Candidates, Comparison, Message, Role
 
 Record = typing.TypeVar("Record", Comparison, Candidates)
 
-_SHOWN_PROBLEMS = 10
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ROLES = typing.get_args(Role)
 
@@ -58,12 +58,9 @@ def raise_problems(path: Path, problems: list[str], num_rows: int) -> None:
     ValueError: there are problems, or no rows.
   """
   if problems:
-    shown = problems[:_SHOWN_PROBLEMS]
-    if len(problems) > len(shown):
-      shown.append(f"and {len(problems) - len(shown)} more")
     raise ValueError(
       f"{len(problems)} of {num_rows} rows of {path} are bad; correct or "
-      "remove them:\n  " + "\n  ".join(shown)
+      f"remove them:\n  {bad_rows.shown(problems)}"
     )
   if not num_rows:
     raise ValueError(f"{path} has no rows; give a file with some rows")

@@ -7,10 +7,9 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rrm_jax import bad_rows
 from rrm_jax.judgements import rows
 from rrm_jax.records import Comparison, Judgement
-
-_SHOWN_PROBLEMS = 10
 
 
 class Run(NamedTuple):
@@ -64,10 +63,9 @@ def read(path: Path) -> Run:
     except ValueError as error:
       problems.append(f"{path}:{number}: {error}")
   if problems:
-    shown = "\n  ".join(problems[:_SHOWN_PROBLEMS])
     raise ValueError(
       f"{len(problems)} rows of {path} are no judgements; if it is still being "
-      f"written, wait for its end:\n  {shown}"
+      f"written, wait for its end:\n  {bad_rows.shown(problems)}"
     )
   if not judgements:
     raise ValueError(f"{path} has no judgements; has the run begun?")

@@ -84,10 +84,14 @@ _ARITHMETIC_USER = "{query} A1:{response_1} A2:{response_2}"
 
 @dataclasses.dataclass(frozen=True)
 class Wording:
-  """A system and a user message with placeholders; system may be empty."""
+  """A system and a user message with placeholders; system may be empty.
+
+  `turns` stands before the turns of a conversation, where there are several.
+  """
 
   system: str
   user: str
+  turns: str = _TURNS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,10 +153,9 @@ def messages(
   first, second = comparison.responses
   if swapped:
     first, second = second, first
-  values = dict(
-    zip(_PLACEHOLDERS, (_asked(comparison), first, second), strict=True)
-  )
   words = wording(template)
+  asked = _asked(comparison, words)
+  values = dict(zip(_PLACEHOLDERS, (asked, first, second), strict=True))
   user = records.Message("user", _fill(words.user, values))
   if not words.system:
     return (user,)
@@ -233,13 +236,13 @@ def shown_swapped(uid: str, seed: int) -> bool:
   return bool(digest[0] & 1)
 
 
-def _asked(comparison: records.Comparison) -> str:
+def _asked(comparison: records.Comparison, words: Wording) -> str:
   """The query, or all turns, each below its speaker's name."""
   turns = comparison.conversation
   if len(turns) == 1:
     return comparison.query
   said = [f"[{turn.role.capitalize()}]\n{turn.content}" for turn in turns]
-  return "\n\n".join([_TURNS, *said])
+  return "\n\n".join([words.turns, *said])
 
 
 def _built_in(name: Literal["rrm", "arithmetic"], thinking: bool) -> Wording:

@@ -242,3 +242,12 @@ def test_fields_that_make_no_sense(fields, message):
   assert Endpoint(**good).identity["model"] == "m"
   with pytest.raises(ValueError, match=message):
     Endpoint(**{**good, **fields})
+
+
+def test_its_name_holds_its_wording(tmp_path):
+  """A file's path stays when its words are changed."""
+  path = tmp_path / "words.txt"
+  path.write_text("Be fair.\n=== user ===\n{query}|{response_1}|{response_2}")
+  template = config.Template(file=str(path))
+  one = Endpoint("http://a/v1", "m", template, config.Sampling())
+  assert one.identity["wording"]["system"] == "Be fair."

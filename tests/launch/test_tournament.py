@@ -238,7 +238,7 @@ def test_a_simulated_judge_must_know_what_is_correct(file, tmp_path):
 def test_rows_that_make_no_sense_are_named(file, tmp_path):
   with file.open("a") as more:
     more.write('{"query": "+1 . . .", "candidates": []}\n')
-    more.write('{"query": "+1 . . .", "candidates": ["1", ""]}\n')
+    more.write('{"query": "+1 . . .", "candidates": ["1", 2]}\n')
   code, _, errors = _play(file, tmp_path / "out", "--judge=simulated:0.1")
   assert code == 1
   assert f"{file}:13" in errors and f"{file}:14" in errors

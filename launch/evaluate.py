@@ -29,7 +29,6 @@ from pathlib import Path
 
 import jax
 from absl import app, flags
-from ml_collections import config_flags
 
 from launch import judges, report_card, setup
 from rrm_jax import config, voting, workdir
@@ -40,9 +39,7 @@ from rrm_jax.judgements import rows
 from rrm_jax.records import Comparison, Judgement
 from rrm_jax.train.report import write_json
 
-_CONFIG = config_flags.DEFINE_config_file(
-  "config", "configs/evaluate.py", "How to judge, and its fields."
-)
+_CONFIG = setup.config_flag("How to judge, and its fields.", "evaluate.py")
 _DATA = flags.DEFINE_string(
   "data", None, "A benchmark's name, `all`, or a JSONL file.", required=True
 )

@@ -17,15 +17,12 @@ from pathlib import Path
 
 import jax
 from absl import app, flags
-from ml_collections import config_flags
 
 from launch import setup
 from rrm_jax import config, judge
 from rrm_jax.records import Comparison, Judgement, Message, Question
 
-_CONFIG = config_flags.DEFINE_config_file(
-  "config", "configs/evaluate.py", "How to judge, and its fields."
-)
+_CONFIG = setup.config_flag("How to judge, and its fields.", "evaluate.py")
 _MODEL = flags.DEFINE_string(
   "model", None, "A workdir, or a Hugging Face folder.", required=True
 )

@@ -7,7 +7,12 @@ import traceback
 from pathlib import Path
 
 import jax
-from absl import app
+from absl import app, flags
+from ml_collections import config_flags
+
+import configs
+
+_CONFIGS = Path(configs.__path__[0]).resolve()
 
 
 def quiet_logs() -> None:
@@ -53,13 +58,36 @@ def output_folder(name: str) -> Path:
   return folder
 
 
+def config_flag(help_string: str, default: str = "") -> flags.FlagHolder:
+  """Defines --config: a Python file, and its fields.
+
+  Args:
+    help_string: What it is for.
+    default: The project's own file that is taken if none is given; without
+      it one must be.
+  """
+  own = str(_CONFIGS / default) if default else None
+  flag = config_flags.DEFINE_config_file("config", own, help_string)
+  if not default:
+    flags.mark_flag_as_required("config")
+  return flag
+
+
 def parse_flags(argv: list[str]) -> list[str]:
   """Flags as absl parses them, a mistake in one line in place of a trace.
 
   A mistyped config field is named with the nearest right one.
   """
   try:
-    return app.parse_flags_with_usage(argv)
+    rest = app.parse_flags_with_usage(argv)
+    if "config" in flags.FLAGS:
+      flags.FLAGS.config.lock()  # a file that is not there is told of at use
+    return rest
+  except OSError as error:
+    why = str(error).splitlines()[-1].strip()
+    own = ", ".join(sorted(path.name for path in _CONFIGS.glob("[a-z]*.py")))
+    fail(ValueError(f"--config: {why}; {_CONFIGS} has {own}"))
+    sys.exit(1)
   except (KeyError, AttributeError, TypeError, ValueError) as error:
     # ml_collections quotes and escapes its messages; the hint comes last.
     text = str(error).encode().decode("unicode_escape").strip("\"'")

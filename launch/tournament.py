@@ -28,7 +28,6 @@ from pathlib import Path
 
 import jax
 from absl import app, flags
-from ml_collections import config_flags
 
 from launch import judges, setup
 from rrm_jax import config, workdir
@@ -41,8 +40,8 @@ from rrm_jax.judgements.streams import gathered
 from rrm_jax.records import Candidates, Comparison
 from rrm_jax.tournament import contests, html_page, report, run, schedules
 
-_CONFIG = config_flags.DEFINE_config_file(
-  "config", "configs/tournament.py", "How to play and judge, and its fields."
+_CONFIG = setup.config_flag(
+  "How to play and judge, and its fields.", "tournament.py"
 )
 _CANDIDATES = flags.DEFINE_string(
   "candidates", None, "A name, or a JSONL file.", required=True

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import jax
 from absl import app, flags
-from ml_collections import config_flags
 
 from launch import processes, setup
 from rrm_jax import config, sharding, workdir
@@ -26,9 +25,7 @@ from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.train import loading, loop, report
 from rrm_jax.train.job import Job, run_stages
 
-_CONFIG = config_flags.DEFINE_config_file(
-  "config", help_string="A file of configs/, and its fields."
-)
+_CONFIG = setup.config_flag("A Python file, and its fields.")
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Folder for all that the run writes.", required=True
 )

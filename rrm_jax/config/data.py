@@ -9,8 +9,9 @@ class Data:
   """Where comparisons come from.
 
   `source` is "arithmetic" (the built-in verifiable task), "gsm8k" (verified
-  solution pairs), a JSONL file, of which the first tenth is held out, or a
-  folder with train.jsonl and test.jsonl. The remaining fields of the first
+  solution pairs), a folder with train.jsonl and test.jsonl, or whatever
+  launch.evaluate takes (a set's name, a file, a kept set), of which a tenth is
+  held out, `num_test` at most, by query. The remaining fields of the first
   group shape the built-in task.
   """
 

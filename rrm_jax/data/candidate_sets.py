@@ -1,4 +1,4 @@
-"""Groups of candidates, by the name of a set or the path of a file."""
+"""Groups of candidates, by a set's name or the path of a file or kept set."""
 
 import logging
 from pathlib import Path
@@ -8,6 +8,7 @@ from rrm_jax.data import (
   arithmetic,
   arithmetic_groups,
   candidates,
+  kept,
   public_sets,
   reading,
 )
@@ -17,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def resolve(spec: str) -> list[Candidates]:
-  """Finds candidates by a name, or by the path of a JSONL file.
+  """Finds candidates by a name, or by the path of a JSONL file or kept set.
 
   The names are those of `public_sets` whose set has groups, and "arithmetic":
   256 queries of the built-in task with eight digits each, one of them right.
@@ -30,7 +31,10 @@ def resolve(spec: str) -> list[Candidates]:
   if spec == arithmetic.SOURCE:
     task = config.Data(min_terms=arithmetic_groups.LEAST_TERMS)
     return list(arithmetic_groups.groups(task, seed=0, count=256))
-  if spec.partition("=")[0] in public_sets.GROUPED:
+  name, _, folder = spec.partition("=")
+  if kept.has_groups(Path(folder or spec)):
+    return _told(spec, _counted(list(kept.groups(Path(folder or spec)))))
+  if name in public_sets.GROUPED:
     return _told(spec, public_sets.groups(spec))
   try:
     found = candidates.read_candidates(spec, allow_empty=True)
@@ -39,10 +43,15 @@ def resolve(spec: str) -> list[Candidates]:
       raise
     names = ", ".join([arithmetic.SOURCE, *public_sets.GROUPED])
     raise ValueError(f"{error}, or one of the names {names}") from None
+  return _told(spec, _counted(found))
+
+
+def _counted(items: list[Candidates]) -> reading.Reading[Candidates]:
+  """Groups of no published form, with what one should know of them."""
   notes = reading.Notes()
-  for group in found:
+  for group in items:
     reading.count_texts(group.responses, notes)
-  return _told(spec, reading.Reading(found, notes))
+  return reading.Reading(items, notes)
 
 
 def _told(spec: str, found: reading.Reading[Candidates]) -> list[Candidates]:

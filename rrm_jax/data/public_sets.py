@@ -3,25 +3,27 @@
 They are not part of the project. A name stands for a folder below the one that
 RRM_SHARED names; NAME=FOLDER reads the set from another, or from a file if its
 splits are files. A folder holds the set as it was published: a copy of its
-Hugging Face repository, or of the one on GitHub.
+Hugging Face repository, or of the one on GitHub; or it is one that
+tools.prepare_data has kept.
 """
 
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rrm_jax.data import (
   gsm8k,
   humanevalpack,
   judgebench,
+  kept,
   llmbar,
+  own_files,
   pandalm,
   places,
   ppe,
   preference_sets,
-  readers,
   reading,
   rewardbench,
   rm_bench,
@@ -175,7 +177,10 @@ WHOLES: Mapping[str, tuple[str, ...]] = {
 
 
 def resolve(spec: str) -> list[Comparison]:
-  """Finds comparisons by a name, or by a JSONL, JSON or Parquet file's path.
+  """Finds comparisons by a set's name, or by the path of a file or kept set.
+
+  A file is JSONL, JSON or Parquet; a kept set is a folder which
+  tools.prepare_data has written.
 
   "gsm8k" is all verified solution pairs; "gsm8k/train" and "gsm8k/test" are
   two parts which share no question. A model trained on pairs must be measured
@@ -199,20 +204,11 @@ def read(spec: str) -> reading.Reading[Comparison]:
   Raises:
     ValueError: as `resolve`.
   """
-  name, _, folder = spec.partition("=")
-  if name in WHOLES:
-    found = reading.joined(read(_part(spec, part)) for part in WHOLES[name])
-  elif name in SETS:
-    found = places.read(name, SETS[name].place, SETS[name].read, folder)
-    size = SETS[name].size
-    if size and len(found.items) != size:
-      found.notes[f"of {name}'s {size} comparisons are there"] = len(
-        found.items
-      )
-  else:
-    found = _read_file(spec)
-    for one in found.items:
-      reading.count_texts(one.responses, found.notes)
+  found = _found(spec)
+  name = spec.partition("=")[0]
+  size = SETS[name].size if name in SETS else 0
+  if size and len(found.items) != size:
+    found.notes[f"of {name}'s {size} comparisons are there"] = len(found.items)
   reading.count_repeats(found.items, found.notes)
   reading.count_labels(found.items, found.notes)
   return found
@@ -266,26 +262,27 @@ def _part(spec: str, part: str) -> str:
   return f"{part}={Path(folder) / part.partition('/')[2]}"
 
 
-def _read_file(spec: str) -> reading.Reading[Comparison]:
-  """A file of the user's own, of a form that its suffix says."""
-  path = Path(spec)
-  if path.exists() and path.suffix in (".parquet", ".json"):
-    return reading.gather([path], (), _own_row)
+def _found(spec: str) -> reading.Reading[Comparison]:
+  name, _, folder = spec.partition("=")
+  if kept.has_comparisons(Path(folder or spec)):
+    return _counted(list(kept.comparisons(Path(folder or spec))))
+  if name in WHOLES:
+    return reading.joined(read(_part(spec, part)) for part in WHOLES[name])
+  if name in SETS:
+    return places.read(name, SETS[name].place, SETS[name].read, folder)
   try:
-    return reading.Reading(
-      readers.read_jsonl(path, allow_empty=True), reading.Notes()
-    )
+    return _counted(own_files.read(Path(spec)))
   except ValueError as error:
-    if path.exists():
+    if Path(spec).exists():
       raise
     raise ValueError(
       f"{error}, or one of the names {', '.join([*SETS, *WHOLES])}"
     ) from None
 
 
-def _own_row(row: reading.Row, notes: reading.Notes) -> Iterable[Comparison]:
-  del notes  # nothing is left out or changed
-  name = Path(row.source).name  # with the row's place
-  yield readers.comparison_from_row(
-    row.values, name, row.source, allow_empty=True
-  )
+def _counted(items: list[Comparison]) -> reading.Reading[Comparison]:
+  """Comparisons of no published form, with what one should know of them."""
+  notes = reading.Notes()
+  for one in items:
+    reading.count_texts(one.responses, notes)
+  return reading.Reading(items, notes)

@@ -9,7 +9,7 @@ import functools
 import io
 import shutil
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -44,6 +44,9 @@ class Stored(Generic[Item]):
 
   def __len__(self) -> int:
     return self._length
+
+  def __iter__(self) -> Iterator[Item]:
+    return map(self.__getitem__, range(self._length))
 
   def __getitem__(self, index: int) -> Item:
     if not 0 <= index < self._length:

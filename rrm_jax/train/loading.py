@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from rrm_jax import config, pretrained, weights, workdir
 from rrm_jax.batches import Params
-from rrm_jax.data import builder, public_sets
+from rrm_jax.data import builder, holding_out, public_sets
 from rrm_jax.data.pipeline import Source
 from rrm_jax.model import hf_config
 from rrm_jax.prompts import prompt
@@ -45,15 +45,33 @@ def splits(job: config.Job, tokenizer: Tokenizer, folder: Path) -> Splits:
     files = [f"{job.data.source}/{part}.jsonl" for part in Splits._fields]
     parts = [public_sets.resolve(file) for file in files]
   else:
-    everything = public_sets.resolve(job.data.source)
-    held = min(job.data.num_test, len(everything) // 10)
-    if not held:
-      raise ValueError(
-        f"{job.data.source} has {len(everything)} comparisons, too few to "
-        "hold a tenth of them out; give at least 10"
-      )
-    parts = [everything[held:], everything[:held]]
-  return Splits(*(fitting(p, tokenizer, template, limit) for p in parts))
+    everything = labelled(public_sets.resolve(job.data.source))
+    count = min(job.data.num_test, len(everything) // 10)
+    parts = list(holding_out.split(everything, count))
+  return Splits(
+    *(fitting(labelled(p), tokenizer, template, limit) for p in parts)
+  )
+
+
+def labelled(comparisons: Sequence[Comparison]) -> list[Comparison]:
+  """Those with a label, which the reward needs; the others are counted.
+
+  Raises:
+    ValueError: none has one.
+  """
+  found = [one for one in comparisons if one.label is not None]
+  if not found:
+    raise ValueError(
+      f"none of {len(comparisons)} comparisons has a label, which training "
+      "needs; give `chosen` and `rejected`, or `label`"
+    )
+  if len(found) < len(comparisons):
+    first = next(one for one in comparisons if one.label is None)
+    logging.warning(
+      "%d of %d left out, they have no label: %s (%s) is the first",
+      len(comparisons) - len(found), len(comparisons), first.uid, first.source,
+    )  # fmt: skip
+  return found
 
 
 def fitting(

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from rrm_jax.data import prepared, public_sets
+from rrm_jax.data import candidate_sets, prepared, public_sets
 
 from .published import chat, write_lines, write_parquet
 
@@ -78,6 +78,34 @@ def test_sets_may_be_kept_in_the_folder_of_one(tmp_path):
   assert list(prepared.comparisons(spec, tmp_path)) == first
   kept = [path.name for path in tmp_path.iterdir() if path.name != "data"]
   assert len(kept) == 2
+
+
+def test_a_kept_set_is_read_where_a_set_is(tmp_path, caplog):
+  spec = rewardbench2(tmp_path / "raw")
+  prepared.comparisons(spec, tmp_path / "kept")
+  prepared.groups(spec, tmp_path / "kept")
+  pairs = prepared.path(spec, "comparisons", tmp_path / "kept")
+  groups = prepared.path(spec, "groups", tmp_path / "kept")
+  expected = public_sets.read(spec)
+  assert public_sets.read(f"rewardbench2={pairs}") == expected
+  assert public_sets.resolve(str(pairs)) == expected.items
+  expected = public_sets.groups(spec).items
+  caplog.set_level("INFO")
+  for name in (f"rewardbench2={groups}", str(groups)):
+    assert candidate_sets.resolve(name) == expected
+    assert f"{name}: 5 have an empty answer" in caplog.messages
+  with pytest.raises(ValueError, match=r"cannot be read: Is a directory"):
+    candidate_sets.resolve(str(pairs))
+
+
+def test_what_is_not_whole_is_not_read(tmp_path):
+  spec = rewardbench2(tmp_path / "raw")
+  prepared.comparisons(spec, tmp_path / "kept")
+  place = prepared.path(spec, "comparisons", tmp_path / "kept")
+  for description in place.rglob("dataset_info.json"):
+    description.unlink()
+  with pytest.raises(ValueError, match=r"is not whole; delete it"):
+    public_sets.read(f"rewardbench2={place}")
 
 
 def test_a_set_that_cannot_be_read_leaves_nothing(tmp_path):

@@ -45,9 +45,10 @@ def test_as_a_user_starts_it(tmp_path):
   flags = [f"--data={path}", f"--output={tmp_path / 'kept'}"]
   code, printed, errors = call("tools.prepare_data", *flags)
   assert code == 0 and f"writing {path} 2/2" in errors
-  assert printed == f"{path}: 2 comparisons\n  s        2\n"
   [kept] = (tmp_path / "kept").iterdir()
   assert kept.name.startswith("rows-comparisons-")
+  assert printed == f"{path}: 2 comparisons\n  s        2\nkept: {kept}\n"
+  assert public_sets.resolve(str(kept)) == public_sets.resolve(str(path))
   path.write_text("{")
   code, _, errors = call("tools.prepare_data", f"--data={path}")
   assert code == 1

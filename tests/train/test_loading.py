@@ -1,5 +1,6 @@
 """What a job trains on, and where its weights come from."""
 
+import dataclasses
 import itertools
 import json
 import logging
@@ -64,7 +65,16 @@ def test_a_users_file_is_split(tmp_path, comparisons):
   values["data"] = {"source": str(path), "num_test": 100}
   job = config.from_mapping(config.Job, values)
   parts = loading.splits(job, tokenizers.arithmetic(), tmp_path)
-  assert len(parts.train) == 22 and len(parts.test) == 2
+  assert len(parts.train) == 20 and len(parts.test) == 4
+  assert not {c.query for c in parts.train} & {c.query for c in parts.test}
+
+
+def test_what_has_no_label_is_left_out_and_counted(comparisons, caplog):
+  some = [dataclasses.replace(one, label=None) for one in comparisons[:3]]
+  assert loading.labelled([*some, *comparisons[3:]]) == comparisons[3:]
+  assert f"3 of 8 left out, they have no label: {some[0].uid}" in caplog.text
+  with pytest.raises(ValueError, match="none of 3 comparisons has a label"):
+    loading.labelled(some)
 
 
 def test_a_folder_of_two_files_is_kept_apart(tmp_path, comparisons):

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 
 import jax
 from absl import app, flags
-from ml_collections import config_flags
 
 from launch import setup
 from rrm_jax import config, sharding
@@ -25,9 +24,7 @@ from tools.plan import learning, memory, report, rollout, search, topology
 from tools.plan.compiled import Measured, TooLarge
 
 PROGRAMS = (*learning.NAMES, *rollout.NAMES)
-_CONFIG = config_flags.DEFINE_config_file(
-  "config", help_string="A file of configs/, and its fields."
-)
+_CONFIG = setup.config_flag("A Python file, and its fields.")
 _TOPOLOGY = flags.DEFINE_string(
   "topology", None, "Such as v5e:4x4 or v5p:4x4x4, or cpu.", required=True
 )

@@ -5,8 +5,9 @@
 SPEC is a name as in rewardbench, NAME=FOLDER, or a JSONL file, as for
 launch.evaluate. Without --output it only checks the files: each part and its
 size, what one should know (ties, empty answers, repeats), and whether the
-benchmark's rule can score it. With it the set is written below DIR, in the form
-of TensorFlow Datasets.
+benchmark's rule can score it. With it the set, and its groups of candidates if
+it has some, are written below DIR in the form of TensorFlow Datasets; launches
+take such a folder, or NAME=FOLDER, where they take a set.
 """
 
 import collections
@@ -50,6 +51,18 @@ def lines(spec: str, found: reading.Reading[Comparison]) -> Iterator[str]:
     yield f"rule of {rule.title}: {rule.rule}"
 
 
+def _keep(
+  spec: str, found: Sequence[Comparison], folder: Path
+) -> Iterator[Path]:
+  """Writes the set, unless it is there; gives the folders."""
+  with Progress(f"writing {spec}", len(found)) as progress:
+    prepared.comparisons(spec, folder, _shown(found, progress))
+  yield prepared.path(spec, "comparisons", folder)
+  if spec.partition("=")[0] in public_sets.GROUPED:
+    prepared.groups(spec, folder)
+    yield prepared.path(spec, "groups", folder)
+
+
 def _shown(
   found: Sequence[Comparison], progress: Progress
 ) -> Iterator[Comparison]:
@@ -67,12 +80,11 @@ def main(argv: Sequence[str]) -> int:
   try:
     spec = flags.FLAGS.data
     found = public_sets.read(spec)
-    if flags.FLAGS.output is not None:
-      with Progress(f"writing {spec}", len(found.items)) as progress:
-        shown = _shown(found.items, progress)
-        prepared.comparisons(spec, Path(flags.FLAGS.output), shown)
     for line in lines(spec, found):
       print(line)
+    if flags.FLAGS.output is not None:
+      for path in _keep(spec, found.items, Path(flags.FLAGS.output)):
+        print(f"kept: {path}")
   except ValueError as error:
     setup.fail(error)
     return 1

@@ -143,7 +143,7 @@ def test_read_names_the_file(tmp_path):
   path = tmp_path / "config.json"
   with pytest.raises(ValueError, match=r"config\.json is missing"):
     hf_config.read(tmp_path)
-  path.write_text('{\n "a": 1,\n}')
+  path.write_text('{\n "a": 1\n "b": 2\n}')
   with pytest.raises(ValueError, match=r"config\.json:3: "):
     hf_config.read(tmp_path)
   path.write_text("[]")

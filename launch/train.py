@@ -22,7 +22,7 @@ from rrm_jax import config, sharding, workdir
 from rrm_jax.analysis.summary import readable
 from rrm_jax.metrics import MetricWriter, NonFiniteError
 from rrm_jax.text import tokenizer as tokenizers
-from rrm_jax.train import loading, loop, report
+from rrm_jax.train import loading, loop, preflight, report
 from rrm_jax.train.job import Job, run_stages
 
 _CONFIG = setup.config_flag("A Python file, and its fields.")
@@ -53,6 +53,10 @@ def _run(job_config: config.Job, folder: Path) -> dict:
       f"{tokenizer.vocab_size} ids of tokenizer {job_config.tokenizer!r}"
     )
   layout = sharding.layout(job_config.mesh)
+  workdir.check_config(folder, job_config)
+  data = loading.splits(job_config, tokenizer, folder / "data")
+  preflight.check(job_config, data, tokenizer, layout)
+  # What was refused leaves the workdir free for the config that is right.
   workdir.write_config(folder, job_config)
   with MetricWriter(folder) as writer:
     job = Job(
@@ -60,7 +64,7 @@ def _run(job_config: config.Job, folder: Path) -> dict:
       folder=folder,
       layout=layout,
       tokenizer=tokenizer,
-      data=loading.splits(job_config, tokenizer, folder / "data"),
+      data=data,
       writer=writer,
       interrupted=lambda: sharding.any_process(bool(_asked)),
     )

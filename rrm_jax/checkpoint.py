@@ -33,11 +33,6 @@ class Checkpoints:
   """
 
   def __init__(self, folder: Path, cfg: config.Checkpoint):
-    if cfg.every < 1 or cfg.keep < 1:
-      raise ValueError(
-        f"checkpoint.every={cfg.every} and checkpoint.keep={cfg.keep} must be "
-        "at least 1"
-      )
     self._folder = folder.absolute()
     self._cfg = cfg
     self._writer: ocp.CheckpointManager | None = None

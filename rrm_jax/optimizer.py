@@ -6,7 +6,7 @@ import jax
 import optax
 from jaxtyping import PyTree
 
-from rrm_jax import config
+from rrm_jax import config, sharding
 
 
 def schedule(cfg: config.Optimizer, updates: int) -> optax.Schedule:
@@ -42,14 +42,38 @@ def decayed(params: PyTree) -> PyTree:
   )
 
 
+def rate(state: PyTree, cfg: config.Optimizer, updates: int) -> float:
+  """The learning rate of the update that comes next.
+
+  Args:
+    state: Of `build(cfg, updates)`; updates that moved nothing do not count.
+    cfg: The optimizer's numbers.
+    updates: As of `schedule`.
+  """
+  (count,) = (
+    part.count
+    for part in jax.tree.leaves(state, is_leaf=_scheduled)
+    if _scheduled(part)
+  )
+  with jax.transfer_guard("allow"):  # a scalar each way
+    return float(schedule(cfg, updates)(sharding.fetch(count)))
+
+
+def _scheduled(part: PyTree) -> bool:
+  return isinstance(part, optax.ScaleByScheduleState)
+
+
 @functools.cache
 def build(cfg: config.Optimizer, updates: int) -> optax.GradientTransformation:
   """Clip by global norm, AdamW with decoupled decay (arXiv 1711.05101).
 
   The same arguments give the same object, and so the same compiled update.
   """
+  clip = optax.identity()
+  if cfg.clip_norm:
+    clip = optax.clip_by_global_norm(cfg.clip_norm)
   return optax.chain(
-    optax.clip_by_global_norm(cfg.clip_norm),
+    clip,
     optax.adamw(
       schedule(cfg, updates),
       b1=cfg.b1,

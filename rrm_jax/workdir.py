@@ -17,25 +17,37 @@ from rrm_jax import config
 _CONFIG = "config.json"
 
 
+def check_config(workdir: Path, job: config.Job) -> bool:
+  """Whether the job's config is already in the workdir.
+
+  Raises:
+    ValueError: another one is; lists what differs.
+  """
+  path = workdir / _CONFIG
+  if not path.exists():
+    return False
+  there, here = (
+    config.to_mapping(read_config(workdir)),
+    config.to_mapping(job),
+  )
+  if there != here:
+    lines = "\n".join(differences(there, here, "config"))
+    raise ValueError(
+      f"{path} is of another run:\n{lines}\nchoose another --workdir, or "
+      f"delete {workdir}"
+    )
+  return True
+
+
 def write_config(workdir: Path, job: config.Job) -> None:
   """Writes the job's config into its workdir, in one step.
 
   Raises:
-    ValueError: another config is already there; lists what differs.
+    ValueError: see `check_config`.
   """
-  path = workdir / _CONFIG
-  if path.exists():
-    there, here = (
-      config.to_mapping(read_config(workdir)),
-      config.to_mapping(job),
-    )
-    if there != here:
-      lines = "\n".join(differences(there, here, "config"))
-      raise ValueError(
-        f"{path} is of another run:\n{lines}\nchoose another --workdir, or "
-        f"delete {workdir}"
-      )
+  if check_config(workdir, job):
     return
+  path = workdir / _CONFIG
   workdir.mkdir(parents=True, exist_ok=True)
   # A name of its own: the processes of a pod may all write at once.
   half = path.with_name(f"{_CONFIG}.{uuid.uuid4().hex}")

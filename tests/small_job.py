@@ -7,7 +7,7 @@ from pathlib import Path
 from rrm_jax import config, sharding
 from rrm_jax.metrics import MetricWriter
 from rrm_jax.text import tokenizer as tokenizers
-from rrm_jax.train import loading
+from rrm_jax.train import loading, preflight
 from rrm_jax.train.job import Job, run_stages
 
 TEMPLATE = {"name": "arithmetic"}
@@ -79,13 +79,16 @@ def opened(
   """The job in a workdir, on all devices."""
   cfg = config.from_mapping(config.Job, values)
   tokenizer = tokenizers.load(cfg.tokenizer)
+  layout = sharding.layout(cfg.mesh)
+  data = loading.splits(cfg, tokenizer, folder / "data")
+  preflight.check(cfg, data, tokenizer, layout)
   with MetricWriter(folder) as writer:
     yield Job(
       cfg=cfg,
       folder=folder,
-      layout=sharding.layout(cfg.mesh),
+      layout=layout,
       tokenizer=tokenizer,
-      data=loading.splits(cfg, tokenizer, folder / "data"),
+      data=data,
       writer=writer,
       interrupted=interrupted,
     )

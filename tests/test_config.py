@@ -184,16 +184,57 @@ def test_a_job():
     ("model.head_dim", 3, "head_dim=3 must be even"),
     ("stages.rl.samples", 1, "config.stages.rl: samples=1: a group of one"),
     ("stages.rl.microbatches", 3, "2 prompts to read, which do not split"),
-    ("stages.rl.resampling_rounds", 1, r"resampling_rounds=1 .*set 0, or more"),
-    ("stages.rl.resampling_rounds", -1, "resampling_rounds=-1 with pass_rates"),
+    (
+      "stages.rl.resampling_rounds",
+      1,
+      r"rounds=1 with pass_rates=.*set it to 0",
+    ),
+    ("stages.rl.resampling_rounds", -1, "resampling_rounds=-1 must be at leas"),
+    ("stages.rl.steps", -1, "rl: steps=-1 must be at least 0"),
+    ("stages.rl.comparisons", 0, "comparisons=0 must be at least 1"),
+    ("stages.rl.minibatches", 0, "minibatches=0 must be at least 1"),
+    ("stages.rl.microbatches", -1, "microbatches=-1 must be at least 1"),
+    ("stages.rl.shared_samples", -1, "shared_samples=-1 must be at least 0"),
+    ("stages.warm.microbatches", 0, "warm: microbatches=0 must be at least 1"),
+    ("stages.warm.microbatches", 3, "batch_size=4 does not split into microb"),
+    ("stages.warm.batch_size", 0, "batch_size=0 must be at least 1"),
+    ("stages.warm.gate", {"every": 0, "step_accuracy": 1}, "gate: every=0"),
+    (
+      "stages.warm.gate",
+      {"every": 1, "step_accuracy": 2},
+      r"is not in \[0, 1\]",
+    ),
+    (
+      "stages.rl.optimizer.learning_rate",
+      -1.0,
+      "learning_rate=-1.0 must be",
+    ),
+    ("stages.rl.optimizer.clip_norm", -1.0, "optimizer: clip_norm=-1.0"),
+    ("stages.rl.optimizer.clip_norm", float("nan"), "clip_norm=nan must be"),
+    ("stages.rl.optimizer.b2", 1.0, "b2=1.0 must be below 1"),
+    ("stages.rl.objective.kl_coefficient", -0.1, "kl_coefficient=-0.1 must be"),
+    ("stages.rl.objective.clip_low", -0.1, "objective: clip_low=-0.1 must be"),
+    ("stages.rl.sampling.stop", ["a", ""], r"stop=\('a', ''\) has an empty"),
+    ("stages.rl.sampling.thinking_budget", -2, "thinking_budget=-2 must be at"),
+    ("engine.refill", 0, "config.engine: refill=0 must be at least 1"),
+    ("engine.columns", 0, "columns=0 must be at least 1"),
+    ("engine.slots", 0, "slots=0 must be at least 1"),
+    ("checkpoint.keep", 0, "config.checkpoint: keep=0 must be at least 1"),
+    ("evaluation.temperatures", [], r"temperatures=\(\) must be one or more"),
+    ("evaluation.temperatures", [-1.0], "none negative"),
+    ("evaluation.votes", [0], r"votes=\(0,\) must be at least 1"),
+    ("evaluation.budgets", [-1], r"budgets=\(-1,\) at least 0"),
+    ("evaluation.every", -1, "config.evaluation: every=-1 must be at least 0"),
+    ("rollouts_every", -1, "rollouts_every=-1 must be at least 0"),
     ("stages.rl.pass_rates", [0.5], r"pass_rates=\(0.5,\) must be two shares"),
     ("stages.rl.pass_rates", [1, 0], "must be two shares, the least and"),
     ("stages.rl.pass_rates", [0.6, 1], "multiple of 1 / samples=2 between"),
     ("stages.rl.sampling.top_p", 0.0, "config.stages.rl.sampling: top_p=0.0"),
     ("stages.rl.sampling.min_p", 2.0, "min_p=2.0"),
-    ("stages.rl.sampling.temperature", -1.0, "temperature=-1.0 is negative"),
+    ("stages.rl.sampling.temperature", -1.0, "temperature=-1.0 must be at"),
     ("stages.rl.sampling.top_k", -1, "top_k=-1"),
     ("stages.warm.traces.noize", 0.1, "did you mean .*traces.noise"),
+    ("stages.warm.traces", {"careful": -0.1, "lazy": 1.0}, "careful=-0.1 must"),
     ("stages.warm.traces", {"careful": 0.5}, "careful . partial . lazy"),
     ("stages.rl.recipe", "ppo", r"recipe='ppo' is not one of"),
     ("stages.rl.start", "warn", "start='warn'"),
@@ -202,6 +243,8 @@ def test_a_job():
     ("order", ["rl", "warm"], "start='warm'"),
     ("order", ["rl"], "start='warm'"),
     ("order", ["warm", "sl"], "order names 'sl'"),
+    ("order", ["warm", "rl", "warm"], "order names 'warm' twice"),
+    ("order", [], "order is empty; name the stages to run, of warm, rl"),
   ],
 )
 def test_a_jobs_mistakes_are_named(path, value, message):
@@ -214,6 +257,35 @@ def test_a_batch_baseline_keeps_all_groups():
   mapping["stages"]["rl"]["pass_rates"] = [0, 1]
   with pytest.raises(ValueError, match=r'pass_rates=.*with baseline="batch"'):
     from_mapping(config.Job, mapping)
+
+
+def test_an_answer_is_counted_from_a_closing_tag():
+  mapping = changed("stages.rl.sampling.answer_budget", 8)
+  assert from_mapping(config.Job, mapping)
+  for without in ("thinking", "tagged"):
+    mapping["stages"]["rl"]["template"] = {without: False}
+    with pytest.raises(ValueError, match="answer_budget=8 counts from a thou"):
+      from_mapping(config.Job, mapping)
+
+
+@pytest.mark.parametrize(
+  ("fields", "refused"),
+  [
+    ({}, "divided by its own deviation"),
+    ({"std_normalized": False}, ""),
+    ({"baseline": "batch"}, ""),
+    ({"baseline": "leave_one_out", "std_normalized": False}, ""),
+    ({"kl_in": "loss"}, "has no gradient on average"),
+  ],
+)
+def test_where_the_divergence_may_be(fields, refused):
+  fields = {"kl_in": "reward", "kl_estimator": "k1"} | fields
+  config.Objective(**fields)  # without a coefficient it makes no difference
+  if not refused:
+    config.Objective(kl_coefficient=0.1, **fields)
+    return
+  with pytest.raises(ValueError, match=refused):
+    config.Objective(kl_coefficient=0.1, **fields)
 
 
 def test_a_stage_may_be_left_out():

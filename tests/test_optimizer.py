@@ -94,7 +94,9 @@ def test_decay_is_decoupled_and_spares_the_bias():
   np.testing.assert_array_equal(out["bias"], PARAMS["bias"])
 
 
-@pytest.mark.parametrize("clip, factor", [(1.0, 0.2), (2.5, 0.5), (9.0, 1.0)])
+@pytest.mark.parametrize(
+  "clip, factor", [(1.0, 0.2), (2.5, 0.5), (9.0, 1.0), (0.0, 1.0)]
+)
 def test_the_global_norm_is_clipped(clip, factor):
   """Norm 5 over both arrays, seen in the first moment."""
   grads = {"kernel": jnp.array([[3.0, 0.0]]), "bias": jnp.array([4.0])}

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
+from rrm_jax.config.bounds import at_least
 from rrm_jax.config.data import Data
 from rrm_jax.config.model import Mesh, Model
 from rrm_jax.config.sampling import Engine
@@ -16,6 +17,9 @@ class Checkpoint:
   every: int = 50
   keep: int = 2
   keep_steps: tuple[int, ...] = ()
+
+  def __post_init__(self) -> None:
+    at_least(self, 1, "every", "keep")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +48,26 @@ class Evaluation:
   every: int = 0
   every_comparisons: int = 256
 
+  def __post_init__(self) -> None:
+    at_least(self, 1, "comparisons", "max_new_tokens", "vote_comparisons")
+    at_least(self, 1, "budget_comparisons", "every_comparisons")
+    at_least(self, 0, "every")
+    if not self.temperatures or min(self.temperatures) < 0:
+      raise ValueError(
+        f"temperatures={self.temperatures} must be one or more, none negative"
+      )
+    if min(self.votes, default=1) < 1 or min(self.budgets, default=0) < 0:
+      raise ValueError(
+        f"votes={self.votes} must be at least 1 each, and budgets="
+        f"{self.budgets} at least 0"
+      )
+
+  @property
+  def roles(self) -> dict[str, str]:
+    """The roles that the report has, with the weights of each."""
+    names = ("before", "middle", "after", "control", "direct")
+    return {name: vars(self)[name] for name in names if vars(self)[name]}
+
 
 @dataclasses.dataclass(frozen=True)
 class Job:
@@ -69,14 +93,24 @@ class Job:
   checkpoint: Checkpoint = Checkpoint()
   evaluation: Evaluation = Evaluation()
   engine: Engine = Engine()
+  # Steps between files of samples to read; 0 for none.
   rollouts_every: int = 10
 
   def __post_init__(self) -> None:
+    at_least(self, 0, "rollouts_every")
+    if self.stages and not self.order:
+      raise ValueError(
+        f"order is empty; name the stages to run, of {', '.join(self.stages)}"
+      )
     for i, name in enumerate(self.order):
       if name not in self.stages:
         raise ValueError(
           f"order names {name!r}, which is no stage; stages: "
           f"{', '.join(self.stages)}"
+        )
+      if name in self.order[:i]:
+        raise ValueError(
+          f"order names {name!r} twice; give the second run a stage of its own"
         )
       start = self.stages[name].start
       if start and start not in self.order[:i]:

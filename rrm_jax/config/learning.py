@@ -3,10 +3,25 @@
 import dataclasses
 from typing import Literal
 
+from rrm_jax.config.bounds import at_least
+
 
 @dataclasses.dataclass(frozen=True)
 class Optimizer:
-  """AdamW with global-norm clipping and a schedule over a stage's updates."""
+  """AdamW with a schedule over a stage's updates, `minibatches` in each step.
+
+  Attributes:
+    learning_rate: Its peak.
+    schedule: What follows the warm-up: the peak to the end, or a descent by a
+      line or half a cosine to the stage's last update.
+    warmup_steps: Updates until the peak is reached, by a line.
+    final_fraction: Where "linear" and "cosine" end, as a share of the peak.
+    b1: Decay of the first moment.
+    b2: Decay of the second.
+    eps: Added to the second moment's root.
+    weight_decay: Decoupled, of matrices alone, times the rate.
+    clip_norm: The most that a gradient's global norm may be; 0 for no bound.
+  """
 
   learning_rate: float = 1e-6
   schedule: Literal["constant", "linear", "cosine"] = "constant"
@@ -18,6 +33,12 @@ class Optimizer:
   weight_decay: float = 0.0
   clip_norm: float = 1.0
 
+  def __post_init__(self) -> None:
+    at_least(self, 0, "learning_rate", "warmup_steps", "final_fraction")
+    at_least(self, 0, "b1", "b2", "eps", "weight_decay", "clip_norm")
+    if self.b1 >= 1 or self.b2 >= 1:
+      raise ValueError(f"b1={self.b1} and b2={self.b2} must be below 1")
+
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
@@ -28,7 +49,8 @@ class Objective:
       "cispo", the clipped ratio as a weight; "reinforce", without ratios.
       Formulas and sources are in `rl/losses.py`.
     clip_low: A ratio is clipped below 1 - clip_low,
-    clip_high: and above 1 + clip_high.
+    clip_high: and above 1 + clip_high; neither by "reinforce". GSPO's ratios
+      are close to 1: its paper has 3e-4 and 4e-4.
     dual_clip: With "clip", the most that a ratio weighs where the advantage is
       negative; above 1, or 0 for no such bound.
     aggregation: "token" is a mean over all tokens of a minibatch, "sequence"
@@ -40,7 +62,8 @@ class Objective:
     kl_coefficient: Weighs the divergence from the stage's starting weights;
       at 0 no reference is kept.
     kl_estimator: Which of Schulman's estimates of it.
-    kl_in: Whether it is part of the loss, or taken off the rewards.
+    kl_in: Whether it is part of the loss, each token's with the tokens, or
+      taken off the rewards, the sum of a sample's.
     importance_cap: Truncated importance sampling: the learner's own
       log-probabilities are the old ones, and a token weighs as many times more
       as it is likelier there than in the sampler, at most this often. 0 takes
@@ -70,12 +93,20 @@ class Objective:
         'baseline="leave_one_out" is not divided by a deviation; set '
         "std_normalized=False"
       )
-    if min(self.clip_low, self.clip_high, self.importance_cap) < 0:
-      raise ValueError(f"{self}: clips and caps are not negative")
-    if (
-      self.kl_in == "loss" and self.kl_coefficient and self.kl_estimator == "k1"
-    ):
+    at_least(self, 0, "clip_low", "clip_high", "importance_cap")
+    at_least(self, 0, "kl_coefficient")
+    if not self.kl_coefficient:
+      return
+    if self.kl_in == "loss" and self.kl_estimator == "k1":
       raise ValueError(
         'kl_estimator="k1" has no gradient on average when it is in the loss; '
         'take "k2" or "k3", or kl_in="reward"'
+      )
+    per_group = self.baseline == "group" and self.std_normalized
+    if self.kl_in == "reward" and per_group:
+      raise ValueError(
+        'kl_in="reward" with std_normalized=True: in a group that is all right '
+        "or all wrong the divergence, be it rounding, would be divided by its "
+        "own deviation, and count as much as a verdict; set "
+        'std_normalized=False, or baseline="batch"'
       )

@@ -3,15 +3,19 @@
 import dataclasses
 from typing import Literal
 
+from rrm_jax.config.bounds import at_least
+
 
 @dataclasses.dataclass(frozen=True)
 class Sampling:
   """What the sampler draws from, and how far it may go.
 
   Temperature 0 is greedy. `top_k=0`, `top_p=1` and `min_p=0` switch their
-  filters off. `thinking_budget` counts the tokens before the closing tag,
-  -1 means no limit but `max_new_tokens`, and `answer_budget` those after it.
-  A completion also ends where one of the texts in `stop` is complete.
+  filters off. `thinking_budget` counts the tokens before the closing tag: who
+  has thought for so long has the tag and a verdict forced. `answer_budget`
+  counts those after a tag that the model wrote, and cuts what is longer. -1
+  means no limit but `max_new_tokens`. A completion also ends where one of the
+  texts in `stop` is complete.
   """
 
   max_new_tokens: int = 8_192
@@ -24,16 +28,17 @@ class Sampling:
   stop: tuple[str, ...] = ()
 
   def __post_init__(self) -> None:
-    if self.temperature < 0:
-      raise ValueError(f"temperature={self.temperature} is negative")
+    at_least(self, 0, "temperature", "top_k")
+    at_least(self, 1, "max_new_tokens")
+    at_least(self, -1, "thinking_budget", "answer_budget")
     if not 0 < self.top_p <= 1:
       raise ValueError(f"top_p={self.top_p} is not in (0, 1]")
     if not 0 <= self.min_p <= 1:
       raise ValueError(f"min_p={self.min_p} is not in [0, 1]")
-    if self.top_k < 0 or self.max_new_tokens < 1:
+    if not all(self.stop):
       raise ValueError(
-        f"top_k={self.top_k} must be at least 0 and "
-        f"max_new_tokens={self.max_new_tokens} at least 1"
+        f"stop={self.stop} has an empty text, which every completion begins "
+        "with; leave it out"
       )
 
 
@@ -48,7 +53,8 @@ class Engine:
   """Continuous batching: how many slots, and when they are refilled.
 
   Attributes:
-    slots: Requests that are decoded together.
+    slots: Most requests that are decoded together; a mesh that cuts rows has
+      as many more as make whole parts.
     refill: Idle slots at which the host admits others.
     columns: Most steps between two looks of the host.
     least_slots: Fewer requests still take this many slots: with fewer rows
@@ -70,3 +76,6 @@ class Engine:
   least_live: int = 64
   kv_cache: Stored = "compute"
   weights: Weights = "replicated"
+
+  def __post_init__(self) -> None:
+    at_least(self, 1, "slots", "refill", "columns", "least_slots", "least_live")

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+from rrm_jax.config.bounds import at_least
 from rrm_jax.config.data import Template, Traces
 from rrm_jax.config.learning import Objective, Optimizer
 from rrm_jax.config.sampling import Sampling
@@ -12,14 +13,19 @@ from rrm_jax.config.sampling import Sampling
 class Gate:
   """When a warm start may end: its worked steps are right often enough.
 
-  Every `every` steps, `comparisons` held-out prompts are sampled; the stage
-  ends at the first check where at least `step_accuracy` of the steps which
-  the model wrote are right.
+  Every `every` steps and at the stage's last, `comparisons` held-out prompts
+  are sampled; the stage ends at the first check where at least `step_accuracy`
+  of the steps which the model wrote are right. If none is, that is an error.
   """
 
   every: int
   step_accuracy: float
   comparisons: int = 128
+
+  def __post_init__(self) -> None:
+    at_least(self, 1, "every", "comparisons")
+    if not 0 <= self.step_accuracy <= 1:
+      raise ValueError(f"step_accuracy={self.step_accuracy} is not in [0, 1]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +48,15 @@ class Sft:
   curriculum: tuple[int, ...] = ()
   gate: Gate | None = None
   microbatches: int = 1
+
+  def __post_init__(self) -> None:
+    at_least(self, 0, "steps")
+    at_least(self, 1, "batch_size", "row_tokens", "microbatches")
+    if self.batch_size % self.microbatches:
+      raise ValueError(
+        f"batch_size={self.batch_size} does not split into microbatches="
+        f"{self.microbatches}"
+      )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +95,14 @@ class Grpo:
   resampling_rounds: int = 0
 
   def __post_init__(self) -> None:
-    drawn = self.sampling
+    at_least(self, 0, "steps", "shared_samples", "resampling_rounds")
+    at_least(self, 1, "comparisons", "minibatches", "microbatches")
+    self._check_sampling()
+    self._check_split()
+    self._check_selection()
+
+  def _check_sampling(self) -> None:
+    drawn, template = self.sampling, self.template
     if drawn.temperature == 0:
       raise ValueError(
         f"{drawn}: greedy samples of a prompt are all alike, and have no "
@@ -93,6 +115,13 @@ class Grpo:
         "filter drops what the reference would say; set top_k=0, top_p=1, "
         "min_p=0, or objective.kl_coefficient=0"
       )
+    if drawn.answer_budget >= 0 and not (template.thinking and template.tagged):
+      raise ValueError(
+        f"answer_budget={drawn.answer_budget} counts from a thought's closing "
+        f"tag, which {template} has none of; set it to -1"
+      )
+
+  def _check_split(self) -> None:
     if self.samples < 2:
       raise ValueError(
         f"samples={self.samples}: a group of one has no relative advantage"
@@ -109,14 +138,13 @@ class Grpo:
         f"not split into minibatches={self.minibatches} of microbatches="
         f"{self.microbatches}"
       )
-    self._check_selection()
 
   def _check_selection(self) -> None:
     rates, rounds = self.pass_rates, self.resampling_rounds
-    if rounds < 0 or (rounds and not rates):
+    if rounds and not rates:
       raise ValueError(
-        f"resampling_rounds={rounds} with pass_rates={rates}: set 0, or more "
-        "with pass_rates, such as [0, 1], by which groups are dropped"
+        f"resampling_rounds={rounds} with pass_rates={rates}: set it to 0, or "
+        "pass_rates, such as [0, 1], by which groups are dropped"
       )
     if not rates:
       return

@@ -16,7 +16,7 @@ from rrm_jax import config, sharding
 from rrm_jax.batches import LearnerBatch, TrainState
 from rrm_jax.data.pipeline import random_labels
 from rrm_jax.judge import read
-from rrm_jax.ops import filters
+from rrm_jax.ops import filters, masked
 from rrm_jax.prompts import (
   Prompt,
   numbered,
@@ -47,12 +47,13 @@ def step(
   nothing may give way to others before the update, see `resampling`.
   """
   with run.timer("data"):
-    comparisons: list[Comparison] = run.data[index]
-    others: Iterator[Comparison] = run.data.others(index)
+    labelled = functools.partial(_labelled, run, stage)
+    comparisons: list[Comparison] = list(map(labelled, run.data[index]))
+    others: Iterator[Comparison] = map(labelled, run.data.others(index))
   judged = functools.partial(_judged, run, stage, state, index)
   drawn: Drawn = resampling.draw(judged, comparisons, others, stage)
   with run.timer("learn"):
-    batch: LearnerBatch = _learner_batch(run, stage, state, drawn)
+    batch, measured = _learner_batch(run, stage, state, drawn)
     state, metrics = learner.update(
       state,
       batch,
@@ -63,7 +64,7 @@ def step(
       microbatches=stage.microbatches,
       longest=stage.sampling.max_new_tokens,
     )
-    metrics = sharding.fetch(metrics)
+    metrics = sharding.fetch(metrics | measured)
   return state, _report(metrics, drawn, stage)
 
 
@@ -86,17 +87,17 @@ def _judged(
     judgements: list[Judgement] = read(
       asked, completions, run.tokenizer, stage.template
     )
-    labelled: Sequence[Comparison] = _labelled(run, stage, comparisons)
-    rewards: np.ndarray = _rewards(judgements, labelled, stage.samples)
+    rewards: np.ndarray = _rewards(judgements, comparisons, stage.samples)
   return Groups(prompts, completions, judgements, rewards)
 
 
 def _labelled(
-  run: Run, stage: config.Grpo, comparisons: Sequence[Comparison]
-) -> Sequence[Comparison]:
+  run: Run, stage: config.Grpo, comparison: Comparison
+) -> Comparison:
+  """With the label that it is rewarded by."""
   if stage.labels == "random":
-    return [random_labels(comparison, run.seed) for comparison in comparisons]
-  return comparisons
+    return random_labels(comparison, run.seed)
+  return comparison
 
 
 def _sample(
@@ -169,7 +170,8 @@ def _label(comparison: Comparison) -> int:
 
 def _learner_batch(
   run: Run, stage: config.Grpo, state: TrainState, drawn: Drawn
-) -> LearnerBatch:
+) -> tuple[LearnerBatch, learner.Metrics]:
+  """What the update takes, and what `_assemble` has measured on the way."""
   seen = _rows(stage, drawn.groups)
   cut = run.layout.named("batch")
   # There may be fewer prompts than devices.
@@ -208,21 +210,30 @@ def _assemble(
   reference: jax.Array | None,
   old: jax.Array | None,
   objective: config.Objective,
-) -> LearnerBatch:
-  """With advantages, and the log-probabilities to compare with."""
+) -> tuple[LearnerBatch, learner.Metrics]:
+  """With advantages, and the log-probabilities to compare with.
+
+  Beside the batch, means over all its sampled tokens of what the update cannot
+  see: of the sampler where the learner's own log-probabilities are the old
+  ones, and of the divergence where it is part of the rewards.
+  """
   sampled, logprobs, importance = seen.sampled, seen.logprobs, None
+  measured = {}
   if kept is not None:
     sampled &= kept[:, None]
   if old is not None:
     importance = losses.importance(old, logprobs, objective.importance_cap)
+    difference = jax.numpy.abs(old - logprobs)
+    measured["logprob_difference"] = masked.mean(difference, sampled)
     logprobs = old
   if reference is None:
     reference = jax.numpy.zeros_like(logprobs)
   elif objective.kl_in == "reward":
     distance = losses.divergence(logprobs, reference, objective.kl_estimator)
+    measured["kl"] = masked.mean(distance, sampled)
     paid = jax.numpy.where(sampled, distance, 0.0).sum(axis=1)
     rewards -= objective.kl_coefficient * paid.reshape(rewards.shape)
-  return LearnerBatch(
+  batch = LearnerBatch(
     tokens=seen.tokens,
     sampled=sampled,
     logprobs=logprobs,
@@ -232,6 +243,7 @@ def _assemble(
     prefix=seen.prefix,
     kept=kept,
   )
+  return batch, measured
 
 
 def _report(

@@ -5,6 +5,7 @@ last state, finds nothing to change, and hands over to the next.
 """
 
 import dataclasses
+import functools
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,6 @@ from rrm_jax import config, optimizer, sharding, voting, weights
 from rrm_jax.batches import Params, TrainState
 from rrm_jax.checkpoint import Checkpoints
 from rrm_jax.data import arithmetic
-from rrm_jax.data.pipeline import Pipeline
 from rrm_jax.judge import Judge
 from rrm_jax.metrics import MetricWriter, PhaseTimer, Progress
 from rrm_jax.records import Comparison
@@ -91,20 +91,18 @@ class Job:
 
 
 def run_stages(job: Job) -> None:
-  """Trains every stage that the config's order names.
+  """Trains every stage that the config's order names; see `preflight.check`.
 
   Raises:
     loop.Interrupted: asked to stop; what is done is saved.
     ValueError: a stage cannot be run as configured, or ends short of its gate.
   """
-  _ = job.decoding  # refuses before anything is trained
   for name in job.cfg.order:
     _run_stage(job, name)
 
 
 def _run_stage(job: Job, name: str) -> None:
   stage = job.cfg.stages[name]
-  _check_rows(stage, name, job.layout)
   seed = stage_seed(job.cfg.seed, name)
   updates = stage.steps
   if isinstance(stage, config.Grpo):
@@ -142,10 +140,13 @@ def _run_stage(job: Job, name: str) -> None:
       name=name,
       model=job.cfg.model,
       tokenizer=job.tokenizer,
-      data=_pipeline(job, stage, seed),
+      data=loading.pipeline(job.data.train, stage, seed),
       layout=job.layout,
       limits=job.cfg.engine,
       chain=chain,
+      rate=functools.partial(
+        optimizer.rate, cfg=stage.optimizer, updates=updates
+      ),
       seed=seed,
       reference=reference,
       timer=timer,
@@ -179,36 +180,10 @@ def _surroundings(
   )
 
 
-def _check_rows(stage: config.Stage, name: str, layout: Layout) -> None:
-  """A batch is cut over the mesh in whole rows."""
-  parts = layout.batch_parts
-  if isinstance(stage, config.Grpo):
-    field, rows = "comparisons", stage.comparisons
-    split = stage.minibatches * stage.microbatches
-    smallest = stage.comparisons * stage.samples // split
-  else:
-    field, rows = "batch_size", stage.batch_size
-    smallest = rows // stage.microbatches
-    if rows % stage.microbatches:
-      smallest = 0
-  if rows % parts or smallest % parts or not smallest:
-    raise ValueError(
-      f"stages.{name}.{field}={rows} does not split evenly into its "
-      f"minibatches and microbatches over {parts} parts of the mesh"
-    )
-
-
 def _start_params(job: Job, stage: config.Stage, seed: int) -> Params:
   if stage.start:
     return weights.saved_params(job.cfg, job.folder, stage.start, job.layout)
   return loading.initial_params(job.cfg, seed, job.layout)
-
-
-def _pipeline(job: Job, stage: config.Stage, seed: int) -> Pipeline:
-  rows = (
-    stage.comparisons if isinstance(stage, config.Grpo) else stage.batch_size
-  )
-  return Pipeline(job.data.train, rows, seed, stage.curriculum, stage.steps)
 
 
 def held_out_figures(

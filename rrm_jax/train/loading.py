@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from rrm_jax import config, pretrained, weights, workdir
 from rrm_jax.batches import Params
 from rrm_jax.data import builder, holding_out, public_sets
-from rrm_jax.data.pipeline import Source
+from rrm_jax.data.pipeline import Pipeline, Source
 from rrm_jax.model import hf_config
 from rrm_jax.prompts import prompt
 from rrm_jax.records import Candidates, Comparison
@@ -29,8 +29,11 @@ def splits(job: config.Job, tokenizer: Tokenizer, folder: Path) -> Splits:
   """The comparisons of a job; the built-in task is written to `folder` first.
 
   Raises:
-    ValueError: the data cannot be found or read, or nothing fits the limit.
+    ValueError: the data cannot be found or read, nothing fits the limit, or
+      there is no stage to train.
   """
+  if not job.order:
+    raise ValueError("the config has no stages, and so nothing to train")
   if job.data.source == "arithmetic":
     builder.prepare(job.data, job.seed, folder)
     return Splits(
@@ -47,10 +50,29 @@ def splits(job: config.Job, tokenizer: Tokenizer, folder: Path) -> Splits:
   else:
     everything = labelled(public_sets.resolve(job.data.source))
     count = min(job.data.num_test, len(everything) // 10)
+    if count < 1:
+      raise ValueError(
+        f"data.source={job.data.source!r} has {len(everything)} labelled "
+        f"comparisons and data.num_test={job.data.num_test}: a tenth is held "
+        "out, which is none; give 10 or more, or a folder with train.jsonl and "
+        "test.jsonl"
+      )
     parts = list(holding_out.split(everything, count))
   return Splits(
     *(fitting(labelled(p), tokenizer, template, limit) for p in parts)
   )
+
+
+def pipeline(train: Source, stage: config.Stage, seed: int) -> Pipeline:
+  """What a stage's steps see.
+
+  Raises:
+    ValueError: there is nothing to see, see `Pipeline`.
+  """
+  rows = (
+    stage.comparisons if isinstance(stage, config.Grpo) else stage.batch_size
+  )
+  return Pipeline(train, rows, seed, stage.curriculum, stage.steps)
 
 
 def labelled(comparisons: Sequence[Comparison]) -> list[Comparison]:

@@ -3,6 +3,48 @@
 A state is evaluated before it is saved and saved before it is changed, so
 whatever a checkpoint holds has been measured, and a run that is killed and
 resumed walks through the same sequence as one that was not.
+
+What `metrics.jsonl` has, an object for each `step` of each `phase`. With the
+stage's name as phase, of the step from the state after `step` updates on:
+
+  loss              the objective's, as aggregated; the supervised loss a token
+  entropy           of the sampled distribution, nats per token
+  gradient_norm     global, before it is clipped
+  parameter_norm    global, of the new parameters
+  learning_rate     of the step's first optimizer update
+  time/PHASE        seconds since the row before: data, sample, reward, learn,
+                    and evaluate, gate, save of the state before the step
+
+and of a `grpo` stage
+
+  reward            mean over samples, from -1 to 1, of the first draw, without
+                    the divergence; the next seven are of the first draw too
+  accuracy          share of samples that chose the label (with random labels,
+                    the coin's)
+  invalid           share of samples without a verdict
+  truncated         share of samples that ended for want of room
+  zero_variance     share of groups whose rewards are all equal
+  thinking_tokens   the model's own before the closing tag, per sample
+  completion_tokens all that were written, per sample, forced ones included
+  out_of_band       share of groups whose rewards differ but whose share of
+                    right samples is outside `pass_rates`
+  dropped           share of the update's groups that weigh nothing
+  rounds            of resampling
+  resampled         comparisons judged in them
+  ratio             pi / pi_old, mean per sampled token
+  clipped           share of sampled tokens whose ratio is out of bounds and
+                    (but for CISPO) gives no gradient
+  kl                estimate of the divergence from the reference per token
+  importance        truncated weight per token
+  logprob_difference |learner - sampler| per token, nats; without
+                    `importance_cap` in the first minibatch
+  last_ratio        as above, of the step's last minibatch; those without
+  last_clipped      "last" are of the first, which alone is on-policy
+  last_gradient_norm
+
+Phase `STAGE_heldout` has `accuracy`, `invalid` and `thinking_tokens` on the
+held-out comparisons at temperature 1, of the state after `step` updates;
+`STAGE_gate` the `step_accuracy` of the `steps_written` by a warm start.
 """
 
 import dataclasses
@@ -65,8 +107,8 @@ def train(
       last checkpoint stays as it was.
   """
   start = int(fetch(state.step))
-  around.writer.truncate(run.name, start)
-  around.writer.truncate(f"{run.name}_heldout", start)
+  for phase in (run.name, f"{run.name}_heldout", f"{run.name}_gate"):
+    around.writer.truncate(phase, start)
   for index in range(start, stage.steps + 1):
     # 1. Look at the state that `index` updates have made.
     if _every(around.evaluate_every, index, stage.steps):
@@ -74,7 +116,7 @@ def train(
         figures = around.evaluate(state)
       around.writer.write(index, f"{run.name}_heldout", figures)
     last = index == stage.steps
-    if around.gate_every and index and index % around.gate_every == 0:
+    if index and _every(around.gate_every, index, stage.steps):
       with around.timer("gate"):
         last |= around.gate(state, index)
     # 2. Save it.
@@ -88,9 +130,11 @@ def train(
     if last:
       break
     # 3. Change it.
+    rate = run.rate(state.opt_state)
     state, report = _step(run, stage, state, index)
     check_finite(report.metrics, index, _bad(report))
-    figures = dict(report.metrics) | around.timer.read()
+    figures = dict(report.metrics) | {"learning_rate": rate}
+    figures |= around.timer.read()
     around.writer.write(index, run.name, figures)
     around.progress.update(index + 1, figures)
     if report.judgements and _every(around.rollouts_every, index, stage.steps):

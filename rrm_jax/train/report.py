@@ -11,8 +11,6 @@ from rrm_jax.analysis.roles import LABELS
 from rrm_jax.records import Judgement
 from rrm_jax.train.job import Job
 
-ROLES = ("before", "middle", "after", "control", "direct")
-
 
 def write(job: Job) -> dict:
   """Measures the models that the config's evaluation names.
@@ -21,8 +19,7 @@ def write(job: Job) -> dict:
     What is in report.json; see `analysis.summary.readable` for its shape.
   """
   timer = metrics.PhaseTimer()
-  named = vars(job.cfg.evaluation)
-  roles = {role: named[role] for role in ROLES if named[role]}
+  roles = job.cfg.evaluation.roles
   models = {}
   for role, where in roles.items():
     with timer(f"evaluate {role}"):

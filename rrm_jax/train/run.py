@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import optax
+from jaxtyping import PyTree
 
 from rrm_jax import config
 from rrm_jax.batches import Params, TrainState
@@ -30,6 +31,7 @@ class Run:
     layout: How arrays are cut.
     limits: How many completions are sampled at once.
     chain: The optimizer.
+    rate: The learning rate that comes next, from the optimizer's state.
     seed: The job's and the stage's, in one.
     reference: Weights that the KL term holds the policy to, if it has one.
     timer: Times the phases of a step by name.
@@ -42,6 +44,7 @@ class Run:
   layout: Layout
   limits: config.Engine
   chain: optax.GradientTransformation
+  rate: Callable[[PyTree], float]
   seed: int
   reference: Params | None
   timer: Timer

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from rrm_jax.train import loading
-from rrm_jax.train.job import run_stages
 from tests import small_job
 
 
@@ -32,11 +31,8 @@ def test_the_judge_of_a_job(tmp_path, weights, expected):
 def test_what_cannot_be_cut_is_refused_before_anything_is_trained(tmp_path):
   values = small_job.mapping() | {"engine": {"weights": "tensor"}}
   values["model"] |= {"num_kv_heads": 1}
-  with (
-    small_job.opened(tmp_path, values) as job,
-    pytest.raises(ValueError, match=r"engine.weights='tensor' cuts heads=4"),
-  ):
-    run_stages(job)
+  with pytest.raises(ValueError, match="engine.weights='tensor' cuts heads=4"):
+    small_job.run(tmp_path, values)
   assert not (tmp_path / "checkpoints").exists()
 
 

@@ -89,6 +89,15 @@ def test_figures(whole):
   assert sum(row["out_of_band"] for row in rows) > 0
 
 
+def test_every_figure_is_explained(whole):
+  """In the list of the loop's docstring, which names nothing twice."""
+  lines = loop.__doc__.splitlines()
+  named = [x.split()[0] for x in lines if x[:2] == "  " and x[2:3].strip()]
+  assert len(set(named)) == len(named)
+  for row in rows_of(whole[0].folder):
+    assert set(row) - {"step", "phase"} <= set(named)
+
+
 def test_fresh_groups_are_other_comparisons_of_the_same_kind(whole):
   _, drawn, _ = whole
   fresh = 0
@@ -133,7 +142,9 @@ def test_all_groups_may_be_dropped(tmp_path):
   """Random weights answer nothing: every reward is -1."""
   dropping = values(
     start="", pass_rates=[0, 1], resampling_rounds=2,
-    optimizer={"learning_rate": 0.1, "weight_decay": 0.1},
+    optimizer={
+      "learning_rate": 0.1, "weight_decay": 0.1, "schedule": "linear",
+    },
   )  # fmt: skip
   dropping["order"] = ["rl"]
   job = small_job.run(tmp_path, dropping)
@@ -141,5 +152,7 @@ def test_all_groups_may_be_dropped(tmp_path):
   assert [row["dropped"] for row in rows] == [1] * 4
   assert [row["zero_variance"] for row in rows] == [1] * 4
   assert [row["resampled"] for row in rows] == [16] * 4
+  # Nor has the schedule moved.
+  np.testing.assert_allclose([row["learning_rate"] for row in rows], 0.1)
   before = weights.saved_params(job.cfg, tmp_path, "rl@0", job.layout)
   same(trained(job), jax.device_get(before))

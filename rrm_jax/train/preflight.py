@@ -1,0 +1,164 @@
+"""What cannot end well is refused before anything is trained.
+
+A job may train for days before it reaches the stage, or the report, that its
+config has wrong.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+from rrm_jax import config, prompts
+from rrm_jax.data import arithmetic
+from rrm_jax.rl import train_state
+from rrm_jax.sampling import layouts
+from rrm_jax.sharding import Layout
+from rrm_jax.text.tokenizer import Tokenizer
+from rrm_jax.train import grpo
+from rrm_jax.train.loading import Splits, pipeline
+
+
+def check(
+  job: config.Job, data: Splits, tokenizer: Tokenizer, layout: Layout
+) -> None:
+  """Puts a first comparison to each stage, and its numbers together.
+
+  Raises:
+    ValueError: the mesh cuts the model or a batch unevenly, a row is longer
+      than the model is made for, a budget does not fit, the recipe or the
+      curriculum is of other data, or the report is on weights that will not be
+      there. The message begins with the field.
+  """
+  layouts.decode_layout(layout, job.engine.weights, job.model)
+  train_state.abstract_params(job.model, layout)
+  for name in job.order:
+    stage = job.stages[name]
+    with _named(f"stages.{name}"):
+      _check_rows(stage, layout)
+      pipeline(data.train, stage, job.seed)
+      prompt = prompts.prompt(data.train[0], False, tokenizer, stage.template)
+      longest = _longest(job, len(prompt.tokens))
+      if isinstance(stage, config.Grpo):
+        _check_room(job.model, longest, stage.sampling.max_new_tokens)
+        script = prompts.script(tokenizer, stage.template)
+        prompts.thinking_limit(stage.sampling, script)
+        _say_unshared(name, stage, job.model, layout)
+      else:
+        _check_room(job.model, 0, stage.row_tokens)
+        if stage.template.thinking or stage.gate:
+          arithmetic.num_terms(data.train[0])  # whose traces and steps they are
+  _check_evaluation(job, data, tokenizer)
+
+
+@contextlib.contextmanager
+def _named(field: str) -> Iterator[None]:
+  """Puts a field's name in front of what is wrong inside."""
+  try:
+    yield
+  except ValueError as error:
+    raise ValueError(f"{field}: {error}") from None
+
+
+def _check_rows(stage: config.Stage, layout: Layout) -> None:
+  """A batch is cut over the mesh in whole rows."""
+  parts = layout.batch_parts
+  if isinstance(stage, config.Grpo):
+    field, rows = "comparisons", stage.comparisons
+    split = stage.minibatches * stage.microbatches
+    smallest = stage.comparisons * stage.samples // split
+  else:
+    field, rows = "batch_size", stage.batch_size
+    smallest = rows // stage.microbatches
+  if rows % parts or smallest % parts:
+    raise ValueError(
+      f"{field}={rows}, and the {smallest} rows of a microbatch, must be "
+      f"multiples of the {parts} parts that the mesh cuts a batch into; change "
+      "them, or mesh.data and mesh.fsdp"
+    )
+
+
+def _longest(job: config.Job, first: int) -> int:
+  """Tokens of the longest prompt that may come."""
+  if job.data.source == arithmetic.SOURCE:
+    return first  # all are as long
+  return job.data.max_prompt_tokens
+
+
+def _check_room(model: config.Model, prompt: int, room: int) -> None:
+  if prompt + room > model.max_positions:
+    raise ValueError(
+      f"prompts of up to {prompt} tokens and {room} after them, the model is "
+      f"made for max_positions={model.max_positions}; lower max_new_tokens, "
+      "row_tokens or data.max_prompt_tokens"
+    )
+
+
+def _say_unshared(
+  name: str, stage: config.Grpo, model: config.Model, layout: Layout
+) -> None:
+  """Says where prompts are learnt from once with each of their completions."""
+  if grpo.way(stage, model, layout).shared:
+    return
+  parts = stage.minibatches * stage.microbatches * layout.batch_parts
+  logging.warning(
+    "stages.%s: in learning a prompt is read with each of its completions, not "
+    "once for all: %s",
+    name,
+    "the model has sliding layers" if model.sliding_layers else
+    f"{stage.prefixes} prompts do not divide among {parts} parts (minibatches "
+    "x microbatches x devices that cut the batch); a smaller shared_samples "
+    "makes more of them",
+  )  # fmt: skip
+
+
+def _check_evaluation(
+  job: config.Job, data: Splits, tokenizer: Tokenizer
+) -> None:
+  """What is measured while stages run, and in the report."""
+  cfg = job.evaluation
+  for role, where in cfg.roles.items():
+    with _named(f"evaluation.{role}={where!r}"):
+      _check_saved(job, where)
+  measured = {r: where.partition("@")[0] for r, where in cfg.roles.items()}
+  for name in job.order if cfg.every else dict.fromkeys(measured.values()):
+    template = job.stages[name].template
+    prompt = prompts.prompt(data.test[0], False, tokenizer, template)
+    with _named("evaluation"):
+      longest = _longest(job, len(prompt.tokens))
+      _check_room(job.model, longest, cfg.max_new_tokens)
+      if name in (measured.get("before"), measured.get("after")):
+        _check_budgets(cfg, tokenizer, template)
+
+
+def _check_budgets(
+  cfg: config.Evaluation, tokenizer: Tokenizer, template: config.Template
+) -> None:
+  if not template.thinking:
+    return
+  script = prompts.script(tokenizer, template)
+  for budget in cfg.budgets:
+    sampling = config.Sampling(
+      max_new_tokens=cfg.max_new_tokens, thinking_budget=budget
+    )
+    prompts.thinking_limit(sampling, script)
+
+
+def _check_saved(job: config.Job, where: str) -> None:
+  """Whether "stage" or "stage@step" will be on disk at the end."""
+  name, _, text = where.partition("@")
+  if name not in job.order:
+    raise ValueError(f"no stage {name!r} is run; order: {list(job.order)}")
+  stage, kept = job.stages[name], job.checkpoint
+  if not text or (isinstance(stage, config.Sft) and stage.gate):
+    return  # the last there is, or nobody knows
+  due = [
+    step
+    for step in range(stage.steps + 1)
+    if step % kept.every == 0 or step in kept.keep_steps or step == stage.steps
+  ]
+  there = sorted({*due[-kept.keep :], *(set(due) & set(kept.keep_steps))})
+  if text not in map(str, there):
+    raise ValueError(
+      f"of stage {name} the steps {there} will be there; name one of them, or "
+      "add another to checkpoint.keep_steps"
+    )

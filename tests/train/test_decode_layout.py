@@ -31,7 +31,7 @@ def test_the_judge_of_a_job(tmp_path, weights, expected):
 def test_what_cannot_be_cut_is_refused_before_anything_is_trained(tmp_path):
   values = small_job.mapping() | {"engine": {"weights": "tensor"}}
   values["model"] |= {"num_kv_heads": 1}
-  with pytest.raises(ValueError, match="engine.weights='tensor' cuts heads=4"):
+  with pytest.raises(ValueError, match="weights='tensor' cuts heads=4"):
     small_job.run(tmp_path, values)
   assert not (tmp_path / "checkpoints").exists()
 

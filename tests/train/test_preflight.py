@@ -80,7 +80,7 @@ def test_traces_are_of_the_built_in_task(tmp_path):
       conversation=(Message("user", ". +3"),),
     )
     data = loading.Splits([other], job.data.test)
-    with pytest.raises(ValueError, match="query '. .3', which is not"):
+    with pytest.raises(ValueError, match="which is not of the arithmetic task"):
       preflight.check(job.cfg, data, job.tokenizer, job.layout)
 
 

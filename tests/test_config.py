@@ -213,6 +213,11 @@ def test_a_job():
     ("stages.rl.optimizer.clip_norm", float("nan"), "clip_norm=nan must be"),
     ("stages.rl.optimizer.b2", 1.0, "b2=1.0 must be below 1"),
     ("stages.rl.objective.kl_coefficient", -0.1, "kl_coefficient=-0.1 must be"),
+    (
+      "stages.rl.objective.importance_cap",
+      0.5,
+      "importance_cap=0.5 would make",
+    ),
     ("stages.rl.objective.clip_low", -0.1, "objective: clip_low=-0.1 must be"),
     ("stages.rl.sampling.stop", ["a", ""], r"stop=\('a', ''\) has an empty"),
     ("stages.rl.sampling.thinking_budget", -2, "thinking_budget=-2 must be at"),

@@ -95,6 +95,11 @@ class Objective:
       )
     at_least(self, 0, "clip_low", "clip_high", "importance_cap")
     at_least(self, 0, "kl_coefficient")
+    if 0 < self.importance_cap < 1:
+      raise ValueError(
+        f"importance_cap={self.importance_cap} would make even what sampler "
+        "and learner agree on weigh less; set it to 1 or more, or 0 for none"
+      )
     if not self.kl_coefficient:
       return
     if self.kl_in == "loss" and self.kl_estimator == "k1":

@@ -65,7 +65,9 @@ class Grpo:
 
   Each step judges `comparisons` (P) with `samples` (G) completions each and
   makes `minibatches` optimizer updates, each accumulated over `microbatches`.
-  `labels="random"` replaces each label by a coin flip: the control.
+  `start`, `template` and `curriculum` are as of `Sft`. `labels="random"` has a
+  coin's label in place of each: the control, whose accuracy and rollouts go by
+  the coin as well.
   Where it learns, a prompt is read once for `shared_samples` completions, 0 for
   all of its group: these rows stay together in a microbatch.
 

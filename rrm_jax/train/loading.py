@@ -40,8 +40,7 @@ def splits(job: config.Job, tokenizer: Tokenizer, folder: Path) -> Splits:
       builder.load(job.data, job.seed, "train", folder),
       builder.load(job.data, job.seed, "test", folder),
     )
-  template = job.stages[job.order[-1]].template
-  limit = job.data.max_prompt_tokens
+  templates = dict.fromkeys(job.stages[name].template for name in job.order)
   if job.data.source == "gsm8k":
     parts = [public_sets.resolve(f"gsm8k/{part}") for part in Splits._fields]
   elif Path(job.data.source).is_dir():
@@ -58,9 +57,13 @@ def splits(job: config.Job, tokenizer: Tokenizer, folder: Path) -> Splits:
         "test.jsonl"
       )
     parts = list(holding_out.split(everything, count))
-  return Splits(
-    *(fitting(labelled(p), tokenizer, template, limit) for p in parts)
-  )
+  parts = list(map(labelled, parts))
+  for template in templates:  # a prompt must fit in every stage
+    parts = [
+      fitting(part, tokenizer, template, job.data.max_prompt_tokens)
+      for part in parts
+    ]
+  return Splits(*parts)
 
 
 def pipeline(train: Source, stage: config.Stage, seed: int) -> Pipeline:

@@ -76,8 +76,9 @@ class Surroundings:
     progress: Shows how far the stage is.
     evaluate: Figures of a state on held-out comparisons.
     evaluate_every: Steps between calls of it, 0 for none.
-    gate: Whether a state may leave the stage early; asked every `gate_every`.
-    gate_every: Steps between checks, 0 for none.
+    gate: Whether a state may leave the stage; raises where no step is left.
+    gate_every: Steps between calls of it, which the last step has too; 0 for
+      none.
     interrupted: Whether somebody asked the run to stop.
     rollouts: Folder for readable samples.
     rollouts_every: Steps between them, 0 for none.

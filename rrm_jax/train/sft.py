@@ -66,10 +66,9 @@ def _batch(
       )
     tokens[i, : len(row)] = row
     sampled[i, len(prompt) : len(row)] = True
+  # Without an objective the rest has no say.
   zeros = np.zeros(shape, np.float32)
-  return LearnerBatch(
-    tokens, sampled, zeros, zeros, np.ones(len(comparisons), np.float32)
-  )
+  return LearnerBatch(tokens, sampled, zeros, zeros, zeros[:, 0])
 
 
 def _completion(stage: config.Sft, comparison: Comparison, seed: int) -> str:

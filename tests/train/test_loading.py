@@ -106,6 +106,31 @@ def test_a_folder_of_two_files_is_kept_apart(tmp_path, comparisons):
     loading.splits(job, tokenizers.arithmetic(), tmp_path / "task")
 
 
+def test_a_prompt_fits_in_every_stage(tmp_path, comparisons):
+  """The first stage's wording is two tokens longer than the last's."""
+  rows = [
+    {"query": one.query, "chosen": "8", "rejected": "3"} for one in comparisons
+  ]
+  source = tmp_path / "pairs"
+  source.mkdir()
+  for split in ("train", "test"):
+    text = "\n".join(map(json.dumps, rows))
+    (source / f"{split}.jsonl").write_text(text)
+  words = tmp_path / "words.txt"
+  words.write_text(
+    "=== user ===\n{query} . . A1:{response_1} A2:{response_2}\n"
+  )
+  values = small_job.mapping()
+  values["data"] = {"source": str(source), "max_prompt_tokens": 12}
+  job = config.from_mapping(config.Job, values)
+  assert len(loading.splits(job, tokenizers.arithmetic(), tmp_path).train) == 8
+  values["stages"]["warm_start"]["template"] = {
+    "name": "arithmetic", "file": str(words),
+  }  # fmt: skip
+  job = config.from_mapping(config.Job, values)
+  assert len(loading.splits(job, tokenizers.arithmetic(), tmp_path).train) == 6
+
+
 def test_init_from_another_model(tmp_path):
   first = small_job.mapping() | {"order": ["warm_start"], "evaluation": {}}
   made = small_job.run(tmp_path / "first", first)

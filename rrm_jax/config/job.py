@@ -12,7 +12,10 @@ from rrm_jax.config.stages import Stage
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-  """Every how many steps to save, which steps stay, how many others stay."""
+  """Every how many steps to save, which steps stay, how many others stay.
+
+  A step that `Evaluation` names stays in any case.
+  """
 
   every: int = 50
   keep: int = 2
@@ -28,8 +31,7 @@ class Evaluation:
 
   Votes are cast by the first three roles, budgets tried on "before" and
   "after", each at the first of the temperatures. The five roles name a stage
-  ("rl") or one of its saved steps ("rl@15"); "" leaves that part of the report
-  out.
+  ("rl") or one of its steps ("rl@15"); "" leaves that part of the report out.
   """
 
   before: str = ""

@@ -213,9 +213,10 @@ def update(
   tokens that a completion may have, which "fixed" aggregation divides by. A
   minibatch of which no row is kept moves nothing.
 
-  Of the metrics, each but the loss a mean over tokens, the first minibatch's
-  are kept under their names: it alone is on-policy, so there
-  `logprob_difference` is that between sampler and learner. The last
+  Of the metrics, but for the loss and the norms means over tokens, the first
+  minibatch's are kept under their names: it alone is on-policy, so there
+  `logprob_difference` is that between sampler and learner (with `importance`,
+  whose old log-probabilities are the learner's own, it is none). The last
   minibatch's `ratio` and `clipped` show how far the step went, and its
   `gradient_norm` that no update before it went wrong. `parameter_norm` is the
   new state's, which may be saved if it is finite. `bad_rows` [N] marks rows

@@ -46,12 +46,7 @@ def step(
   which is what makes a resumed run equal an uninterrupted one. Groups that say
   nothing may give way to others before the update, see `resampling`.
   """
-  with run.timer("data"):
-    labelled = functools.partial(_labelled, run, stage)
-    comparisons: list[Comparison] = list(map(labelled, run.data[index]))
-    others: Iterator[Comparison] = map(labelled, run.data.others(index))
-  judged = functools.partial(_judged, run, stage, state, index)
-  drawn: Drawn = resampling.draw(judged, comparisons, others, stage)
+  drawn: Drawn = _drawn(run, stage, state, index)
   with run.timer("learn"):
     batch, measured = _learner_batch(run, stage, state, drawn)
     state, metrics = learner.update(
@@ -68,11 +63,26 @@ def step(
   return state, _report(metrics, drawn, stage)
 
 
+def _drawn(
+  run: Run, stage: config.Grpo, state: TrainState, index: int
+) -> Drawn:
+  """Samples and rewards; the sampler's copy of the weights ends with it."""
+  with run.timer("data"):
+    labelled = functools.partial(_labelled, run, stage)
+    comparisons: list[Comparison] = list(map(labelled, run.data[index]))
+    others: Iterator[Comparison] = map(labelled, run.data.others(index))
+  with run.timer("sample"):
+    sampler: engine.Engine = _sampler(run, stage, state)
+    key: jax.Array = sharding.key(run.seed, sampler.layout, index)
+  judged = functools.partial(_judged, run, stage, sampler, key)
+  return resampling.draw(judged, comparisons, others, stage)
+
+
 def _judged(
   run: Run,
   stage: config.Grpo,
-  state: TrainState,
-  index: int,
+  sampler: engine.Engine,
+  key: jax.Array,
   comparisons: Sequence[Comparison],
 ) -> Groups:
   """Comparisons with their samples and rewards."""
@@ -82,7 +92,8 @@ def _judged(
     ]
   with run.timer("sample"):
     asked: list[tuple[Prompt, int]] = numbered(prompts, stage.samples)
-    completions: list[Completion] = _sample(run, stage, state, asked, index)
+    requests = wanted(asked, stage.sampling, sampler.script)
+    completions: list[Completion] = sampler(requests, key)
   with run.timer("reward"):
     judgements: list[Judgement] = read(
       asked, completions, run.tokenizer, stage.template
@@ -100,29 +111,20 @@ def _labelled(
   return comparison
 
 
-def _sample(
-  run: Run,
-  stage: config.Grpo,
-  state: TrainState,
-  asked: list[tuple[Prompt, int]],
-  index: int,
-) -> list[Completion]:
+def _sampler(run: Run, stage: config.Grpo, state: TrainState) -> engine.Engine:
   # As many slots for a few comparisons as for all: the same programs.
   most = stage.comparisons * stage.samples
   least_slots = max(run.limits.least_slots, most)
-  forced = script(run.tokenizer, stage.template)
   layout = layouts.decode_layout(run.layout, run.limits.weights, run.model)
-  sampler = engine.Engine(
+  return engine.Engine(
     params=engine.prepared(state.params, cfg=run.model, layout=layout),
     cfg=run.model,
     kept=filters.of(stage.sampling),
-    script=forced,
+    script=script(run.tokenizer, stage.template),
     layout=layout,
     limits=dataclasses.replace(run.limits, least_slots=least_slots),
     halt=stop_at(run.tokenizer, stage.sampling.stop),
   )
-  requests = wanted(asked, stage.sampling, forced)
-  return sampler(requests, sharding.key(run.seed, layout, index))
 
 
 def _rows(stage: config.Grpo, groups: Groups) -> Rows:

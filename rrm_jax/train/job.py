@@ -111,7 +111,7 @@ def _run_stage(job: Job, name: str) -> None:
   timer = PhaseTimer()
   place = job.folder / "checkpoints" / name
   with (
-    Checkpoints(place, job.cfg.checkpoint) as checkpoints,
+    Checkpoints(place, _kept(job.cfg, name)) as checkpoints,
     Progress(name, stage.steps) as progress,
   ):
     found = checkpoints.restore(
@@ -154,6 +154,14 @@ def _run_stage(job: Job, name: str) -> None:
     loop.train(
       run, stage, state, _surroundings(job, name, checkpoints, timer, progress)
     )
+
+
+def _kept(cfg: config.Job, name: str) -> config.Checkpoint:
+  """Which checkpoints of a stage stay: those that the report is on as well."""
+  named = [where.partition("@") for where in cfg.evaluation.roles.values()]
+  steps = [int(step) for stage, _, step in named if stage == name and step]
+  kept = (*cfg.checkpoint.keep_steps, *steps)
+  return dataclasses.replace(cfg.checkpoint, keep_steps=kept)
 
 
 def _surroundings(

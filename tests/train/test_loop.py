@@ -82,6 +82,16 @@ def test_a_gate_that_is_reached_ends_the_stage(values, tmp_path):
   assert checks == [3]
 
 
+def test_what_the_report_is_on_is_kept(values, tmp_path):
+  values["checkpoint"] = {"every": 2, "keep": 1, "keep_steps": [1]}
+  values["evaluation"] = {
+    "before": "warm_start@3", "after": "warm_start", "max_new_tokens": 8,
+  }  # fmt: skip
+  small_job.run(tmp_path, values)
+  kept = {path.name for path in (tmp_path / "checkpoints/warm_start").iterdir()}
+  assert kept == {"1", "3", "6"}
+
+
 def test_rollouts_read_as_text(tmp_path):
   comparison = Comparison(
     "a", (Message("user", "2 + 2?"),), ("4", "5"), 1, "sums"

@@ -49,7 +49,7 @@ def scores(
   """
   judged = list(judged)
   if not both:
-    judged = [one._replace(swapped=False) for one in judged]
+    judged = outcomes.one_election(judged)
   voted = outcomes.voted(judged)
   return {
     "benchmark": protocol.report(name, judged, invalid),

@@ -56,7 +56,7 @@ def netted(outcomes: Sequence[Outcome], invalid: float) -> list[Value]:
 
 
 def details(outcomes: Sequence[Outcome]) -> dict:
-  """How often a pair is right in both orders, in one, in neither."""
+  """How often all verdicts on a pair are right, and how often none is."""
   shares = [
     sum(_sign(one) > 0 for one in group) / len(group)
     for group in by_comparison(outcomes).values()

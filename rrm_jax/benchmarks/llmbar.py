@@ -81,12 +81,11 @@ def details(outcomes: Sequence[Outcome]) -> dict:
   The kappas are between the orders, and of each order with the labels. No
   verdict is a class of its own.
   """
-  pairs = []
+  pairs: list[tuple[Outcome, Outcome]] = []
   for group in by_comparison(outcomes).values():
     first = [one for one in group if not one.swapped]
     second = [one for one in group if one.swapped]
-    if first and second:
-      pairs.append((first[0], second[0]))
+    pairs += zip(first, second, strict=False)  # vote by vote
   if not pairs:
     return {"agreement": None}
   given, swapped = (

@@ -5,6 +5,7 @@ which the judge named. Rules take outcomes, so that they score a published file
 as well as a run of ours.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -103,6 +104,35 @@ def by_comparison(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
   return groups
 
 
+def votes(outcomes: Iterable[Outcome]) -> list[list[Outcome]]:
+  """Each vote apart: of all comparisons the first, then the second, and so on.
+
+  Votes on one comparison in one order are counted as they came. Where nothing
+  was judged there is one vote, of nothing.
+  """
+  found: list[list[Outcome]] = [[]]
+  cast: Counter[tuple[str, bool]] = Counter()
+  for one in outcomes:
+    number = cast[one.uid, one.swapped]
+    cast[one.uid, one.swapped] += 1
+    if number == len(found):
+      found.append([])
+    found[number].append(one)
+  return found
+
+
+def mean_values(runs: Iterable[Iterable[Value]]) -> list[Value]:
+  """What each comparison or group is worth, the mean over runs that have it."""
+  groups: dict[str, list[Value]] = {}
+  for run in runs:
+    for value in run:
+      groups.setdefault(value.uid, []).append(value)
+  return [
+    group[0]._replace(points=_mean([value.points for value in group]))
+    for group in groups.values()
+  ]
+
+
 def mean_points(outcomes: Iterable[Outcome], invalid: float) -> list[Value]:
   """Each labelled comparison's mean over its presentations.
 
@@ -122,6 +152,11 @@ def mean_points(outcomes: Iterable[Outcome], invalid: float) -> list[Value]:
       "give labelled comparisons"
     )
   return values
+
+
+def one_election(outcomes: Iterable[Outcome]) -> list[Outcome]:
+  """Votes that were asked for in mixed orders, as votes in one order."""
+  return [one._replace(swapped=False) for one in outcomes]
 
 
 def one_order(outcomes: Iterable[Outcome]) -> list[Outcome]:

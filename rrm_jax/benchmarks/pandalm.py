@@ -85,5 +85,5 @@ def details(outcomes: Sequence[Outcome]) -> dict:
   return {
     "all": every.as_dict(),
     "without_ties": agreement.macro(table, slice(1, None)).as_dict(),
-    "ties": len(shown) - len(preferred),
+    "ties": len({one.uid for one in shown if not one.label}),
   }

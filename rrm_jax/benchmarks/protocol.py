@@ -162,14 +162,15 @@ def published(
 def points(
   protocol: Protocol, judged: Iterable[Outcome], invalid: float
 ) -> list[Value]:
-  """What counts by the published rule, and what it is worth."""
-  judged = list(judged)
-  values = (
-    outcomes.mean_points(outcomes.one_order(judged), invalid)
-    if protocol.published is None
-    else protocol.published(judged, invalid)
+  """What counts by the published rule, and what it is worth.
+
+  Of several votes each is scored alone, and then they are averaged: a group
+  that one vote of three is right on counts a third.
+  """
+  return outcomes.mean_values(
+    protocol.counted(_published(protocol, vote, invalid))
+    for vote in outcomes.votes(judged)
   )
-  return protocol.counted(values)
 
 
 def both_orders(
@@ -189,25 +190,35 @@ def points_of_both(
 ) -> list[Value] | None:
   """What counts in both orders, and what it is worth.
 
-  What counts is the mean of its two orders, each scored alone: a group that is
-  right in one order only counts one half. Comparisons without a preference are
-  left out. None where one with a preference was shown in one order only, or
-  there is none.
+  What counts is the mean of its two orders, each scored alone, as each vote is:
+  a group that is right in one order only counts one half. Comparisons without a
+  preference are left out. None where one with a preference was shown in one
+  order only, or there is none.
   """
   preferred = [one for one in judged if one.label]
   shown = {(one.uid, one.swapped) for one in preferred}
   if not shown or any((uid, not other) not in shown for uid, other in shown):
     return None
-  orders: list[dict[str, Value]] = []
-  for swapped in (False, True):
-    order = [one for one in preferred if one.swapped == swapped]
-    values = protocol.counted(outcomes.mean_points(order, invalid))
-    orders.append({value.uid: value for value in values})
-  first, second = orders
-  return [
-    value._replace(points=(value.points + second[uid].points) / 2)
-    for uid, value in first.items()
-  ]
+  orders = (
+    [one for one in preferred if one.swapped == swapped]
+    for swapped in (False, True)
+  )
+  return outcomes.mean_values(
+    outcomes.mean_values(
+      protocol.counted(outcomes.mean_points(vote, invalid))
+      for vote in outcomes.votes(order)
+    )
+    for order in orders
+  )
+
+
+def _published(
+  protocol: Protocol, vote: Sequence[Outcome], invalid: float
+) -> list[Value]:
+  """The comparisons' points by the published rule, of one vote."""
+  if protocol.published is not None:
+    return protocol.published(vote, invalid)
+  return outcomes.mean_points(outcomes.one_order(vote), invalid)
 
 
 def report(
@@ -217,8 +228,8 @@ def report(
 
   Args:
     name: Of the benchmark; what follows a slash names a part of it.
-    judged: Any number of outcomes for each comparison; several in one order
-      are averaged, or give them to `outcomes.voted` first.
+    judged: Any number of outcomes for each comparison; several in one order are
+      scored one at a time and averaged, or give them to `outcomes.voted` first.
     invalid: What a missing verdict is worth in the honest score.
 
   Returns:

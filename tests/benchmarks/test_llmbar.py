@@ -116,3 +116,11 @@ def test_one_order_has_no_agreement():
 def test_bad_runs_are_refused(labels, given, message):
   with pytest.raises(ValueError, match=message):
     llmbar.of_strings(labels, given, "11")
+
+
+def test_every_vote_has_an_agreement():
+  judged = llmbar.of_strings("11", "12", "12")
+  judged += llmbar.of_strings("11", "11", "22")
+  found = llmbar.details(judged)
+  assert found["agreement"] == 0.5
+  assert found["right_in_both"] == 0.25

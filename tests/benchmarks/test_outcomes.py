@@ -80,3 +80,23 @@ def test_names_with_places():
 def test_nothing_to_score(judged, invalid, message):
   with pytest.raises(ValueError, match=message):
     outcomes.mean_points(judged, invalid)
+
+
+def test_votes_are_told_apart_by_the_order_they_came_in():
+  given = [Outcome("a", 1, winner) for winner in (1, 2, None)]
+  swapped = [Outcome("a", 1, winner, swapped=True) for winner in (2, 1)]
+  other = [Outcome("b", 1, 1)]
+  assert outcomes.votes([*given, *swapped, *other]) == [
+    [given[0], swapped[0], *other],
+    [given[1], swapped[1]],
+    [given[2]],
+  ]
+  assert outcomes.votes([]) == [[]]
+
+
+def test_mean_values_are_over_the_runs_that_have_one():
+  runs = [[Value("a", "s", 1.0), Value("b", "s", 1.0)], [Value("a", "s", 0.0)]]
+  assert outcomes.mean_values(runs) == [
+    Value("a", "s", 0.5),
+    Value("b", "s", 1.0),
+  ]

@@ -10,11 +10,18 @@ from rrm_jax.benchmarks.outcomes import Outcome
 from tests.benchmarks.test_protocol import PAIRS, judged
 
 
+@pytest.mark.parametrize("votes", [(1, 1), (3, 1), (2, 3)])
 @pytest.mark.parametrize("name", protocol.PROTOCOLS)
-def test_the_difference_is_that_of_the_scores(name):
+def test_the_difference_is_that_of_the_scores(name, votes):
   winners = itertools.cycle([1, 2, 1, None, 1, 1, 2])
-  one = [o._replace(winner=next(winners)) for o in judged(name, 1, 1)]
-  other = [o._replace(winner=next(winners)) for o in judged(name, 1, 1)]
+  one, other = (
+    [
+      o._replace(winner=next(winners))
+      for o in judged(name, 1, 1)
+      for _ in range(count)
+    ]
+    for count in votes
+  )
   found = paired.compare(name, one, other)
   for key, which in (("published", 0), ("both_orders", None)):
     reports = [protocol.report(name, run)[key] for run in (one, other)]

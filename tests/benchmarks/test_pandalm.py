@@ -87,3 +87,13 @@ def test_details_by_hand():
     "recall": 0.5,
     "f1": pytest.approx(1 / 3, abs=1e-4),
   }
+
+
+def test_votes_on_one_pair_are_one_pair():
+  judged = [Outcome("a", 1, winner) for winner in (1, 1, 2)]
+  judged += [Outcome("b", 0, winner) for winner in (1, None, None)]
+  found = protocol.report("pandalm", judged)
+  [rule, _] = found["published"]
+  assert rule["counted"] == 2
+  assert rule["sections"] == {pandalm.PREFERRED: 0.6667, pandalm.TIES: 0.6667}
+  assert found["details"]["ties"] == 1

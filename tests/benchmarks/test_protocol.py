@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from rrm_jax.benchmarks import (
@@ -74,6 +75,45 @@ def test_missing_verdicts(name):
   assert none == 0
   whole = {"rewardbench2": 0, "rmb": 0.25, "pandalm": 0, "judgebench": 0}
   assert half == whole.get(name, 0.5)
+
+
+def drawn(name, votes=3):
+  """So many outcomes of each comparison in each order, right by lot."""
+  rng = np.random.default_rng(0)
+  return [
+    one._replace(winner=(1, 1, 1, 2, None)[rng.integers(5)])
+    for one in judged(name, 1, 1)
+    for _ in range(votes)
+  ]
+
+
+@pytest.mark.parametrize("name", protocol.PROTOCOLS)
+def test_votes_are_scored_alone_and_averaged(name):
+  rows = drawn(name)
+  whole = protocol.report(name, rows)
+  parts = [protocol.report(name, rows[place::3]) for place in range(3)]
+  for rule in (0, 1):
+    found = whole["published"][rule]
+    alone = [part["published"][rule] for part in parts]
+    assert found["overall"] == pytest.approx(
+      np.mean([part["overall"] for part in alone]), abs=1e-4
+    )
+    assert found["counted"] == alone[0]["counted"]
+  assert whole["both_orders"]["overall"] == pytest.approx(
+    np.mean([part["both_orders"]["overall"] for part in parts]), abs=1e-4
+  )
+
+
+def test_one_vote_of_three_on_a_whole_group_is_a_third():
+  # Of each pair two votes are right, but only the last on both together.
+  votes = {"m/0-1": (1, 2, 1), "m/0-2": (2, 1, 1)}
+  outcomes = [
+    Outcome(uid, 1, winner, subset="Math")
+    for uid, winners in votes.items()
+    for winner in winners
+  ]
+  found = protocol.report("rewardbench2", outcomes)["published"][0]
+  assert found["overall"] == pytest.approx(1 / 3, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", protocol.PROTOCOLS)

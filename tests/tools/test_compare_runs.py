@@ -57,6 +57,27 @@ def test_the_better_run_is_found(tmp_path):
   assert "+25.0" in printed and "McNemar" in printed
 
 
+def test_votes_in_drawn_orders_are_one_election(tmp_path):
+  """As in the reports of the two runs: no vote is left out for its order."""
+  runs = []
+  for name, winners in (("one", (1, 2, 2)), ("other", (1, 1, 2))):
+    folder = write(tmp_path / name, {})
+    lines = [
+      rows.labelled(
+        judgement("gsm8k-0000-0-1", winner, sample, swapped=sample > 0),
+        comparison("gsm8k-0000-0-1"),
+      )
+      for sample, winner in enumerate(winners)
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / "judgements.jsonl").write_text(text)
+    runs.append(pairing.read(folder))
+  found = pairing.compare(*runs, 0.5)["benchmark"]
+  assert found["both_orders"] is None
+  assert found["published"]["first"]["overall"] == 0.3333
+  assert found["published"]["second"]["overall"] == 0.6667
+
+
 def test_runs_on_a_file_have_the_plain_mean(tmp_path):
   runs = [
     pairing.read(write(tmp_path / str(n), pairs(n), name="mine.jsonl"))

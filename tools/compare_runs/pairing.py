@@ -54,12 +54,7 @@ def compare(first: Run, second: Run, invalid: float) -> dict:
   Raises:
     ValueError: the runs share no comparison, or disagree on its label.
   """
-  one, other = benchmark.common(
-    *(
-      outcomes.of_judgements(said.judgements, said.comparisons)
-      for said in (first.said, second.said)
-    )
-  )
+  one, other = benchmark.common(_outcomes(first.said), _outcomes(second.said))
   scored, why = None, ""
   names = {public_sets.name(run.report["name"]) for run in (first, second)}
   name = names.pop() if len(names) == 1 else ""
@@ -81,3 +76,14 @@ def compare(first: Run, second: Run, invalid: float) -> dict:
     "benchmark": scored,
     "unscored": why,
   }
+
+
+def _outcomes(said: files.Run) -> list[outcomes.Outcome]:
+  """What a judge said; votes in drawn orders are one election, as in reports.
+
+  Where both orders were asked for, each vote was cast in both.
+  """
+  found = outcomes.of_judgements(said.judgements, said.comparisons)
+  votes = {(one.uid, one.sample_id, one.swapped) for one in said.judgements}
+  both = all((uid, vote, not order) in votes for uid, vote, order in votes)
+  return found if both else outcomes.one_election(found)

@@ -1,4 +1,4 @@
-"""Confidence intervals for means over comparisons."""
+"""Confidence intervals for means over comparisons, and what chance would do."""
 
 import dataclasses
 
@@ -87,3 +87,34 @@ def bootstrap(
   )
   low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
   return Interval(float(values.mean()), float(low), float(high))
+
+
+def p_of_signs(
+  gaps: Float[np.ndarray, " n"], *, flips: int = 20_000, seed: int = 0
+) -> float:
+  """Whether a sum of independent differences could be chance: a two-sided p.
+
+  If two judges were the same, each difference were as likely to have the other
+  sign. The p-value is the share of random signs which give a sum as far from 0,
+  the signs as they are counted as one of them. Equal differences flip together
+  as a binomial, which costs flips x distinct values.
+
+  Args:
+    gaps: What each comparison, or each group of them that hang together, adds
+      to the difference, (n,).
+    flips: How many random signs to draw.
+    seed: Of the draws.
+
+  Source: Phipson & Smyth 2010.
+  """
+  sizes, counts = np.unique(np.abs(gaps[gaps != 0]), return_counts=True)
+  # Sums of the same numbers in another order differ in their last digits.
+  least = abs(float(gaps.sum())) - 1e-9 * float(sizes @ counts)
+  rng = np.random.default_rng(seed)
+  rows = max(1, _CHUNK // max(1, sizes.size))
+  far = 0
+  for start in range(0, flips, rows):
+    drawn = (min(rows, flips - start), sizes.size)
+    positive = rng.binomial(counts, 0.5, size=drawn)
+    far += int((np.abs((2 * positive - counts) @ sizes) >= least).sum())
+  return (far + 1) / (flips + 1)

@@ -4,7 +4,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rrm_jax.intervals import Interval, bootstrap
+from rrm_jax.intervals import Interval, bootstrap, p_of_signs
 
 
 def test_equal_values_have_no_width():
@@ -52,6 +52,23 @@ def test_chunks_do_not_lose_resamples(monkeypatch):
   whole = bootstrap(values)
   monkeypatch.setattr("rrm_jax.intervals._CHUNK", 50 * 7)
   assert bootstrap(values) == whole
+
+
+def test_chunks_do_not_lose_signs(monkeypatch):
+  gaps = np.random.default_rng(0).normal(0.2, size=40)
+  whole = p_of_signs(gaps)
+  monkeypatch.setattr("rrm_jax.intervals._CHUNK", 40 * 7)
+  assert p_of_signs(gaps) == whole
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_signs_by_hand(scale):
+  # Of the eight signs of 1, 1 and 2, two give a sum of 4 or of -4.
+  found = p_of_signs(scale * np.array([1.0, 1.0, 2.0]))
+  assert found == pytest.approx(0.25, abs=0.02)
+  # 1 + 1 - 2 is 0, and nothing is nearer to it.
+  assert p_of_signs(scale * np.array([1.0, 1.0, -2.0])) == 1
+  assert p_of_signs(np.zeros(3)) == 1
 
 
 @settings(deadline=None)

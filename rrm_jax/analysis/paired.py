@@ -1,14 +1,17 @@
-"""Two judges on the same comparisons: which is better, and is it chance."""
+"""Two judges on the same comparisons: which is better, and is it chance.
+
+Comparisons are taken as independent. Where several are of one query, as in most
+benchmarks, p is too small; `benchmarks.paired` keeps those of a query together.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
+from rrm_jax import intervals
 from rrm_jax.analysis import scores
 from rrm_jax.records import Comparison, Judgement
-
-_FLIPS = 20_000
 
 
 def compare(
@@ -73,23 +76,12 @@ def compare(
 def difference(gaps: Float[np.ndarray, " comparisons"], seed: int = 0) -> dict:
   """The mean of paired differences, and whether it could be chance.
 
-  If the judges were the same, each difference were as likely to have the other
-  sign. `p` is the share of random signs which give a mean as far from 0, the
-  signs as they are counted as one of them (Phipson & Smyth 2010). Equal
-  differences flip together as a binomial, which costs flips x distinct values.
-
   Returns:
-    `difference`, `low`, `high`, `p`; p is two-sided.
+    `difference`, `low`, `high`, and `p` as `intervals.p_of_signs`.
   """
-  sizes, counts = np.unique(np.abs(gaps[gaps != 0]), return_counts=True)
-  rng = np.random.default_rng(seed)
-  positive = rng.binomial(counts, 0.5, size=(_FLIPS, len(counts)))
-  sums = np.abs((2 * positive - counts) @ sizes)
-  # Sums of the same numbers in another order differ in their last digits.
-  far = int((sums >= abs(float(gaps.sum())) - 1e-9).sum())
   return {
     **scores.interval(gaps, "difference"),
-    "p": round((far + 1) / (_FLIPS + 1), 5),
+    "p": round(intervals.p_of_signs(gaps, seed=seed), 5),
   }
 
 

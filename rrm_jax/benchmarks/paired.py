@@ -7,8 +7,12 @@ difference on each comparison, with those of one query together.
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
+from rrm_jax import intervals
 from rrm_jax.benchmarks import outcomes, protocol
 from rrm_jax.benchmarks.outcomes import Outcome, Value
+from rrm_jax.benchmarks.score import Score
 
 
 def common(
@@ -52,7 +56,9 @@ def compare(
   Returns:
     `published` and `both_orders`, the latter None where a run has one order
     only: `first`, `second` and `difference`, the second less the first, each
-    as `Score.as_dict` gives it.
+    as `Score.as_dict` gives it; with the difference `clusters`, how many
+    queries can differ on their own, and `p`, as `intervals.p_of_signs` where
+    what is of one query has one sign.
 
   Raises:
     ValueError: as `protocol.report`.
@@ -76,6 +82,25 @@ def _scores(
 ) -> dict:
   """Scores are weighted means, so that of differences is the difference."""
   points = {value.uid: value.points for value in first}
-  less = [v._replace(points=v.points - points[v.uid]) for v in second]
-  named = {"first": first, "second": second, "difference": less}
-  return {what: rule.score(values).as_dict() for what, values in named.items()}
+  less = rule.score(
+    [v._replace(points=v.points - points[v.uid]) for v in second]
+  )
+  return {
+    "first": rule.score(first).as_dict(),
+    "second": rule.score(second).as_dict(),
+    "difference": {**less.as_dict(), **_chance(less)},
+  }
+
+
+def _chance(difference: Score) -> dict:
+  """Whether a difference could be chance, by what each query adds to it."""
+  added = np.concatenate(
+    [
+      one.weight * one.clusters * one.sizes / one.sizes.sum()
+      for one in difference.strata
+    ]
+  )
+  return {
+    "clusters": len(added),
+    "p": round(intervals.p_of_signs(added), 5),
+  }

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from rrm_jax import intervals
 from rrm_jax.benchmarks import paired, protocol
 from rrm_jax.benchmarks.outcomes import Outcome
 from tests.benchmarks.test_protocol import PAIRS, judged
@@ -52,6 +53,25 @@ def test_what_is_hard_for_both_does_not_blur_the_difference():
   assert widths["difference"] < 0.5 * widths["first"]
   assert found["difference"]["low"] > 0
   assert paired.compare("gsm8k", *runs)["both_orders"] is None
+
+
+def test_chance_makes_few_differences_of_judges_that_are_alike():
+  """Five pairs of each question, right and wrong together in each judge."""
+  rng = np.random.default_rng(0)
+  uids = [f"q-{i:02d}-0-{j}" for i in range(30) for j in range(1, 6)]
+  found, alone = [], []
+  for _ in range(60):
+    right = np.repeat(rng.random((2, 30)) < 0.7, 5, axis=1)
+    runs = [
+      [Outcome(uid, 1, 2 - one) for uid, one in zip(uids, some, strict=True)]
+      for some in right.astype(int)
+    ]
+    gap = paired.compare("gsm8k", *runs)["published"]["difference"]
+    assert gap["clusters"] == 30
+    found.append(gap["p"])
+    alone.append(intervals.p_of_signs(right[1] * 1.0 - right[0]))
+  assert sum(p < 0.1 for p in found) <= 12  # of 60 at most 6 are expected
+  assert sum(p < 0.1 for p in alone) >= 15  # as independent as they are not
 
 
 def test_only_what_both_judged_is_compared():

@@ -55,6 +55,29 @@ def test_the_better_run_is_found(tmp_path):
   assert found["benchmark"]["published"]["difference"]["overall"] == 0.5
   assert "20 labelled comparisons in both, 1 in one" in printed
   assert "+25.0" in printed and "McNemar" in printed
+  assert gap["p"] == found["p"]  # of each question there is one pair
+  assert "queries" not in printed
+
+
+def test_pairs_of_one_question_are_not_taken_as_independent(tmp_path):
+  def several(right):
+    return {
+      f"gsm8k-{i:04d}-0-{j}": (1, 1) if i < right else (2, 2)
+      for i in range(8)
+      for j in range(1, 6)
+    }
+
+  folders = [write(tmp_path / str(n), several(n)) for n in (4, 7)]
+  code, printed, errors = call("tools.compare_runs", *folders)
+  assert code == 0, errors
+  assert "They are of 8 queries" in " ".join(printed.split())
+  runs = map(pairing.read, folders)
+  found = pairing.compare(*runs, 0.5)
+  # Three questions have one sign by chance twice in eight times.
+  gap = found["benchmark"]["published"]["difference"]
+  assert gap["clusters"] == 8
+  assert gap["p"] == pytest.approx(0.25, abs=0.02)
+  assert found["p"] < 0.001
 
 
 def test_votes_in_drawn_orders_are_one_election(tmp_path):

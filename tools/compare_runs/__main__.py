@@ -3,10 +3,10 @@
   python -m tools.compare_runs FOLDER FOLDER [--invalid=0.5] [--output=FILE]
 
 Both runs must be on one data set: what only one of them judged is left out and
-counted. Prints the second run less the first: by the benchmark's rule, with an
-interval that resamples comparisons in pairs and those of one query together;
-and by the plain mean, with a p-value of random signs and McNemar's exact test.
-FILE gets the same as JSON, for each subset.
+counted. Prints the second run less the first, with an interval and a p-value of
+random signs: by the benchmark's rule, where comparisons of one query go
+together, and by the plain mean, where each goes alone, as it does in McNemar's
+exact test. FILE gets the same as JSON, for each subset.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,6 +56,20 @@ def _printed(
     f"{one['only_second']} by 2 alone, {one['undecided']} even; McNemar's "
     f"p = {one['p']:.4g}"
   )
+  for line in _shared(found):
+    console.print(line)
+
+
+def _shared(found: Mapping) -> list[str]:
+  """A warning where comparisons are of fewer queries."""
+  rules = [scores for scores in (found["benchmark"] or {}).values() if scores]
+  queries = max((rule["difference"]["clusters"] for rule in rules), default=0)
+  if not 0 < queries < found["comparisons"]:
+    return []
+  return [
+    f"They are of {queries} queries: go by the benchmark's p. The plain mean's "
+    "and McNemar's are too small, as they take comparisons as independent"
+  ]
 
 
 def _add(table: Table, rule: str, scores: Mapping) -> None:
@@ -68,7 +82,7 @@ def _add(table: Table, rule: str, scores: Mapping) -> None:
     _percent(first["overall"]),
     _percent(second["overall"]),
     _gap(gap["overall"], gap["low"], gap["high"]),
-    "",
+    f"{gap['p']:.4g}",
   )
   for one, other, less in zip(
     first["parts"], second["parts"], gap["parts"], strict=True

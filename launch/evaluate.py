@@ -9,8 +9,9 @@ place --judge may be an endpoint, someone's verdicts or scores, or simulated:E,
 which goes by the labels and errs in a share E: see `launch/judges.py`. --data
 is a benchmark's name, NAME=FOLDER, `all` for every benchmark that is there, or
 a JSONL file with `query` and either `chosen` and `rejected`, or `response_1`,
-`response_2` and `label`; optional `id` and `subset`. A benchmark is scored by
-its published rule and, beside it, over both orders with an interval.
+`response_2` and `label`; optional `id` and `subset`; JSON and Parquet files of
+such rows too. A benchmark is scored by its published rule and, beside it, over
+both orders with an interval. What has no label is judged and not scored.
 
 Writes DIR/judgements.jsonl as it goes, then DIR/report.json, report.csv and
 accuracy.png, and a line in a table of runs, --results. With `all` these are in

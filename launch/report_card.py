@@ -138,7 +138,7 @@ def figures(
 
 
 def write(report: Mapping, output: Path) -> dict:
-  """Writes report.json, report.csv and accuracy.png.
+  """Writes report.json, report.csv and, where there are labels, accuracy.png.
 
   Returns:
     The report with `files`.
@@ -146,13 +146,14 @@ def write(report: Mapping, output: Path) -> dict:
   names = {
     "report": "report.json",
     "table": "report.csv",
-    "picture": "accuracy.png",
     "judgements": "judgements.jsonl",
   }
   rows = card.rows(report)
-  who = f"{report['model']} {report['weights']}".strip()
-  title = f"{tables.cut(report['name'], 30)}, {tables.cut(who, 35)}"
-  scores_plot.plot(output / names["picture"], _curves(rows), title)
+  if curves := _curves(rows):
+    names["picture"] = "accuracy.png"
+    who = f"{report['model']} {report['weights']}".strip()
+    title = f"{tables.cut(report['name'], 30)}, {tables.cut(who, 35)}"
+    scores_plot.plot(output / names["picture"], curves, title)
   table = card.as_csv([*rows, *card.measures(report)])
   workdir.write_whole(output / names["table"], table)
   whole = {
@@ -208,9 +209,13 @@ def line(report: Mapping, output: Path) -> results.Line:
 
 
 def _curves(rows: Sequence[Mapping]) -> dict[str, list[Mapping]]:
-  """The scores of single votes by rule, a missing verdict counted RRM's way."""
+  """The scores of single votes by rule, a missing verdict counted RRM's way.
+
+  What has no labels has no score, and is not among them.
+  """
   curves: dict[str, list[Mapping]] = {}
   for row in rows:
-    if row["votes"] == 1 and row["invalid_rule"] != protocol.RM_R1_RULE:
+    scored = row["votes"] == 1 and row["accuracy"] is not None
+    if scored and row["invalid_rule"] != protocol.RM_R1_RULE:
       curves.setdefault(row["rule"], []).append(row)
   return curves

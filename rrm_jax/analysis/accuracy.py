@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from rrm_jax.analysis import bias, difficulty, scores
+from rrm_jax.analysis import bias, scores
 from rrm_jax.records import Comparison, Finish, Invalid, Judgement
 
 
@@ -41,7 +41,7 @@ def summary(
       verdicts, the share of such pairs that disagree, and their number; the
       rate is None without pairs; in both rates each comparison counts once;
     `subsets`: a row for each, the easiest first, with `subset`, `accuracy`,
-      `low`, `high`, `comparisons`, `thinking_tokens`.
+      `low`, `high`, `comparisons`, `unlabelled`, `thinking_tokens`.
 
   Raises:
     ValueError: a judgement's uid is unknown, a judgement is there twice,
@@ -53,12 +53,11 @@ def summary(
   reasons = Counter(judgement.verdict.invalid for judgement in flat)
   finishes = Counter(judgement.finish for judgement in flat)
   flips = bias.flips(groups)
-  unlabelled = sum(known[uid].label is None for uid in groups)
   return {
     **scores.interval(scores.means(groups, known, invalid)),
     "judgements": len(flat),
     "comparisons": len(groups),
-    "unlabelled": unlabelled,
+    "unlabelled": _unlabelled(groups, known),
     "invalid_rate": round(1 - reasons[None] / len(flat), 4),
     "invalid": {reason.value: reasons[reason] for reason in Invalid},
     "finish": {finish.value: finishes[finish] for finish in Finish},
@@ -85,17 +84,21 @@ def _subsets(
   comparisons: Mapping[str, Comparison],
   invalid: float,
 ) -> list[dict]:
-  parts: dict[str, dict[str, Sequence[Judgement]]] = {}
-  for uid, group in groups.items():
-    parts.setdefault(comparisons[uid].subset, {})[uid] = group
   return [
     {
       "subset": subset,
-      **scores.interval(scores.means(parts[subset], comparisons, invalid)),
-      "comparisons": len(parts[subset]),
+      **scores.interval(scores.means(part, comparisons, invalid)),
+      "comparisons": len(part),
+      "unlabelled": _unlabelled(part, comparisons),
       "thinking_tokens": _mean(
-        [j.thinking_tokens for group in parts[subset].values() for j in group]
+        [j.thinking_tokens for group in part.values() for j in group]
       ),
     }
-    for subset in difficulty.ordered(parts)
+    for subset, part in scores.by_subset(groups, comparisons).items()
   ]
+
+
+def _unlabelled(
+  uids: Iterable[str], comparisons: Mapping[str, Comparison]
+) -> int:
+  return sum(comparisons[uid].label is None for uid in uids)

@@ -152,7 +152,7 @@ def _of_summary(report: Mapping) -> list[dict]:
     {
       **head,
       **{key: part[key] for key in ("name", "accuracy", "low", "high")},
-      "counted": part["comparisons"],
+      "counted": part["comparisons"] - part["unlabelled"],
     }
     for part in parts
   ]

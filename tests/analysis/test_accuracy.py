@@ -63,6 +63,7 @@ def test_golden():
         "low": 0.625,
         "high": 0.625,
         "comparisons": 1,
+        "unlabelled": 0,
         "thinking_tokens": 9.0,
       },
       {
@@ -71,6 +72,7 @@ def test_golden():
         "low": 1.0,
         "high": 1.0,
         "comparisons": 2,
+        "unlabelled": 1,
         "thinking_tokens": 17.3333,
       },
     ],

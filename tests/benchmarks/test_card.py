@@ -78,7 +78,8 @@ def test_one_vote_has_no_majority():
 
 
 def test_other_data_has_the_plain_mean():
-  row = {"accuracy": 0.5, "low": 0.4, "high": 0.6, "comparisons": 7}
+  row = {"accuracy": 0.5, "low": 0.4, "high": 0.6}
+  row |= {"comparisons": 9, "unlabelled": 2}
   report = {
     **HEAD,
     **row,

@@ -15,7 +15,8 @@ TASK = config.Data(max_terms=4)
 
 def evaluate(model, data, output, *more, shared=None):
   """Runs launch.evaluate with a model, or with what --judge= describes."""
-  who = "judge" if str(model).startswith("simulated") else "model"
+  told_apart = ("simulated:", "verdicts:")
+  who = "judge" if str(model).startswith(told_apart) else "model"
   told = {} if shared is None else {"RRM_SHARED": str(shared)}
   process = subprocess.run(
     [
@@ -113,6 +114,33 @@ def test_bad_row_names_file_and_line(whole, file, tmp_path):
   code, _, errors = evaluate(workdir, file, tmp_path / "out")
   assert code == 1
   assert f"{file}:11" in errors and "Traceback" not in errors
+
+
+@pytest.mark.parametrize("labelled", [0, 1])
+def test_what_has_no_label_is_judged_and_not_scored(tmp_path, labelled):
+  rows = [
+    {"id": f"{n}", "query": "q", "response_1": "a", "response_2": "b"}
+    for n in range(3)
+  ]
+  for row in rows[:labelled]:
+    row["label"] = 1
+  verdicts = [{"id": row["id"], "winner": 1} for row in rows]
+  for name, some in (("data", rows), ("verdicts", verdicts)):
+    text = "".join(json.dumps(row) + "\n" for row in some)
+    (tmp_path / f"{name}.jsonl").write_text(text)
+  output = tmp_path / "out"
+  code, _, errors = evaluate(
+    f"verdicts:{tmp_path / 'verdicts.jsonl'}", tmp_path / "data.jsonl", output
+  )
+  assert code == 0, errors
+  report = json.loads((output / "report.json").read_text())
+  assert report["accuracy"] == (1.0 if labelled else None)
+  assert (report["comparisons"], report["unlabelled"]) == (3, 3 - labelled)
+  whole = (output / "report.csv").read_text().splitlines()[1]
+  assert whole.endswith(f",{labelled}")
+  assert (output / "accuracy.png").exists() == bool(labelled)
+  assert ("picture" in report["files"]) == bool(labelled)
+  assert len((output / "judgements.jsonl").read_text().splitlines()) == 6
 
 
 def test_no_workdir(file, tmp_path):

@@ -42,7 +42,7 @@ from rrm_jax.train.report import write_json
 
 _CONFIG = setup.config_flag("How to judge, and its fields.", "evaluate.py")
 _DATA = flags.DEFINE_string(
-  "data", None, "A benchmark's name, `all`, or a JSONL file.", required=True
+  "data", None, "A benchmark's name, `all`, or a file of rows.", required=True
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
 _RESULTS = flags.DEFINE_string(

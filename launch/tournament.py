@@ -9,11 +9,12 @@
 --model is a workdir of launch.train, or a Hugging Face folder as it is. In its
 place --judge may be an endpoint, someone's verdicts, or simulated:E, which goes
 by `correct` and errs in a share E: see `launch/judges.py`. --candidates is a
-name or a JSONL file with `query` and `candidates`, optional `id`, `subset` and
-`correct`. --strategy is knockout, round_robin, random, swiss or active. Writes
-DIR/report.json, DIR/matches.jsonl, DIR/judgements.jsonl, DIR/plots/ and
-DIR/report.html: one page with all of it, down to what the judge wrote on any
-match, to open in a browser.
+JSONL, JSON or Parquet file with `query` and `candidates`, optional `id`,
+`subset` and `correct`, or a name; a benchmark is scored by its own rule too
+(`ppe` is PPE's three sets). --strategy is knockout, round_robin, random, swiss
+or active. Writes DIR/report.json, DIR/matches.jsonl, DIR/judgements.jsonl,
+DIR/plots/ and DIR/report.html: one page with all of it, down to what the judge
+wrote on any match, to open in a browser.
 --beside=DIR,DIR draws the curves of other tournaments on the same prompts with
 this one's.
 
@@ -44,7 +45,7 @@ _CONFIG = setup.config_flag(
   "How to play and judge, and its fields.", "tournament.py"
 )
 _CANDIDATES = flags.DEFINE_string(
-  "candidates", None, "A name, or a JSONL file.", required=True
+  "candidates", None, "A name, or a file of rows.", required=True
 )
 _STRATEGY = flags.DEFINE_string(
   "strategy", "", "Who meets whom; the config's if empty."

@@ -7,8 +7,8 @@ from rrm_jax import config
 from rrm_jax.data import (
   arithmetic,
   arithmetic_groups,
-  candidates,
   kept,
+  own_files,
   public_sets,
   reading,
 )
@@ -18,15 +18,16 @@ _LOG = logging.getLogger(__name__)
 
 
 def resolve(spec: str) -> list[Candidates]:
-  """Finds candidates by a name, or by the path of a JSONL file or kept set.
+  """Finds candidates by a name, or by the path of a file or kept set.
 
+  A file is JSONL, JSON or Parquet, a kept set what tools.prepare_data wrote.
   The names are those of `public_sets` whose set has groups, and "arithmetic":
   256 queries of the built-in task with eight digits each, one of them right.
   What one should know of the data is logged.
 
   Raises:
     ValueError: the folder of a named set cannot be found, or its files or
-      the JSONL file cannot be read.
+      the file cannot be read.
   """
   if spec == arithmetic.SOURCE:
     task = config.Data(min_terms=arithmetic_groups.LEAST_TERMS)
@@ -37,7 +38,7 @@ def resolve(spec: str) -> list[Candidates]:
   if name in public_sets.GROUPED:
     return _told(spec, public_sets.groups(spec))
   try:
-    found = candidates.read_candidates(spec, allow_empty=True)
+    found = own_files.read_candidates(Path(spec))
   except ValueError as error:
     if Path(spec).exists():
       raise

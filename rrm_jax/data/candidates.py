@@ -2,14 +2,15 @@
 
 A row is an object with `query` (a text) or `conversation` (a list of
 {"role", "content"}, the last from the user), and `candidates`, a list of at
-least two texts. `correct`, as many trues and falses, `id` and `subset` are
-optional; other fields are ignored.
+least two texts. `correct`, as many trues and falses or ones and zeros, `id` and
+`subset` are optional; other fields are ignored. The query may be a `prompt` (a
+text, or a list of turns) and have the other names that `fields` knows.
 """
 
 from pathlib import Path
 from typing import Any
 
-from rrm_jax.data import jsonl
+from rrm_jax.data import conversations, fields, jsonl
 from rrm_jax.records import Candidates
 
 
@@ -50,6 +51,7 @@ def candidates_from_row(
       its value and what to do.
   """
   jsonl.check_object(row, '{"query": ..., "candidates": [..., ...]}')
+  row = conversations.flattened(fields.renamed_candidates(row))
   uid = jsonl.uid(row, default_uid)
   responses = _responses(row, allow_empty)
   return Candidates(
@@ -90,9 +92,7 @@ def _correct(row: dict, responses: tuple[str, ...]) -> tuple[bool, ...] | None:
     )
   said: dict[str, tuple[int, bool]] = {}
   for place, (text, value) in enumerate(zip(responses, found, strict=True)):
-    if not (
-      isinstance(value, bool) or (type(value) is int and value in (0, 1))
-    ):
+    if type(value) not in (bool, int, float) or value not in (0, 1):
       raise ValueError(
         f"correct[{place}]={jsonl.show(value)} must be true or false"
       )

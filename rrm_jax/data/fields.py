@@ -1,4 +1,4 @@
-"""Rows of comparisons under the names that others give to their fields.
+"""Rows of comparisons and candidates under names that others give to fields.
 
 Files of preferences differ in names more than in what they say. What is known
 here is renamed; where two fields could be meant, the row is refused, since to
@@ -8,6 +8,7 @@ take one would lose the other in silence.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+_ASKED = frozenset({"query", "conversation", "prompt"})
 _TASKS = ("question", "instruction", "input")
 _TURNS = ("messages", "context", "conversation_input")
 # Two answers in the order in which they are shown.
@@ -21,6 +22,7 @@ _PLACED = (
 )
 _OURS = ("response_1", "response_2")
 _LABELS = ("winner", "preference")
+_CANDIDATES = ("responses", "completions", "generations")
 _FIRST = frozenset({"1", "a", "a>b", "model_a"})
 _SECOND = frozenset({"2", "b", "b>a", "model_b"})
 _NEITHER = frozenset({"tie", "a=b", "tie(bothbad)"})
@@ -40,8 +42,7 @@ def renamed(row: Mapping[str, Any]) -> dict[str, Any]:
     ValueError: two fields could be the query, the answers or the label.
   """
   found = dict(row)
-  if not {"query", "conversation", "prompt"} & set(found):
-    _rename_query(found)
+  _rename_query(found)
   _rename(found, "chosen", ["accepted"])
   _rename(found, "rejected", ["reject"])
   names = _OURS
@@ -54,7 +55,26 @@ def renamed(row: Mapping[str, Any]) -> dict[str, Any]:
   return found
 
 
+def renamed_candidates(row: Mapping[str, Any]) -> dict[str, Any]:
+  """A row with the field names of `candidates`, which come before all others.
+
+  What is asked may have the names that `renamed` knows, and `problem`; the
+  candidates may be `responses`, `completions` or `generations`.
+
+  Raises:
+    ValueError: two fields could be the query or the candidates.
+  """
+  found = dict(row)
+  _rename_query(found)
+  if not _ASKED & set(found):
+    _rename(found, "query", ["problem"])
+  _rename(found, "candidates", _CANDIDATES)
+  return found
+
+
 def _rename_query(found: dict[str, Any]) -> None:
+  if _ASKED & set(found):
+    return
   belongs = found.get("input")
   if isinstance(found.get("instruction"), str) and (
     belongs is None or isinstance(belongs, str)

@@ -1,10 +1,11 @@
-"""Comparisons of one's own: a JSONL, JSON or Parquet file."""
+"""Comparisons or candidates of one's own: a JSONL, JSON or Parquet file."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
-from rrm_jax.data import readers, reading
-from rrm_jax.records import Comparison
+from rrm_jax.data import candidates, readers, reading
+from rrm_jax.records import Candidates, Comparison
 
 
 def read(path: Path) -> list[Comparison]:
@@ -13,14 +14,34 @@ def read(path: Path) -> list[Comparison]:
   Raises:
     ValueError: the file cannot be read, has no rows, or has bad rows.
   """
-  if path.exists() and path.suffix in (".parquet", ".json"):
-    return reading.gather([path], (), _row).items
+  if _is_table(path):
+    return _gathered(path, readers.comparison_from_row)
   return readers.read_jsonl(path, allow_empty=True)
 
 
-def _row(row: reading.Row, notes: reading.Notes) -> Iterable[Comparison]:
-  del notes  # nothing is left out or changed
-  name = Path(row.source).name  # with the row's place
-  yield readers.comparison_from_row(
-    row.values, name, row.source, allow_empty=True
-  )
+def read_candidates(path: Path) -> list[Candidates]:
+  """Reads a file of candidates, as `read` one of comparisons.
+
+  Raises:
+    ValueError: as `read`.
+  """
+  if _is_table(path):
+    return _gathered(path, candidates.candidates_from_row)
+  return candidates.read_candidates(path, allow_empty=True)
+
+
+def _is_table(path: Path) -> bool:
+  return path.exists() and path.suffix in (".parquet", ".json")
+
+
+def _gathered(
+  path: Path, make: Callable[[Any, str, str, bool], reading.Item]
+) -> list[reading.Item]:
+  """The items of a file, named by it and their places if by nothing else."""
+
+  def row(found: reading.Row, notes: reading.Notes) -> Iterable[reading.Item]:
+    del notes  # nothing is left out or changed
+    name = Path(found.source).name  # with the row's place
+    yield make(found.values, name, found.source, True)
+
+  return reading.gather([path], (), row).items

@@ -168,12 +168,12 @@ TRAINING_SETS: Mapping[str, PublicSet] = {
 }
 
 SETS: Mapping[str, PublicSet] = {**BENCHMARKS, **TRAINING_SETS}
-# Those with groups of candidates.
-GROUPED = {name: one.groups for name, one in SETS.items() if one.groups}
 # All parts of a benchmark, judged as one.
 WHOLES: Mapping[str, tuple[str, ...]] = {
   "ppe": ("ppe/mmlu-pro", "ppe/math", "ppe/gpqa"),
 }
+# Those with groups of candidates.
+GROUPED = (*(name for name, one in SETS.items() if one.groups), *WHOLES)
 
 
 def resolve(spec: str) -> list[Comparison]:
@@ -221,12 +221,16 @@ def groups(spec: str) -> reading.Reading[Candidates]:
     ValueError: no such set has groups, or as `resolve`.
   """
   name, _, folder = spec.partition("=")
-  if name not in GROUPED:
+  if name in WHOLES:
+    parts = (groups(_part(spec, part)) for part in WHOLES[name])
+    return reading.joined(parts)
+  one = SETS.get(name)
+  if one is None or one.groups is None:
     raise ValueError(
       f"{name!r} has no groups of candidates; the sets which have are "
       f"{', '.join(GROUPED)}"
     )
-  return places.read(name, SETS[name].place, GROUPED[name], folder)
+  return places.read(name, one.place, one.groups, folder)
 
 
 def files(spec: str) -> list[Path]:

@@ -75,18 +75,22 @@ def _responses(
   placed = [name for name in ("response_1", "response_2") if name in row]
   names = ranked or placed
   if len(names) != 2 or (ranked and placed):
+    others = ", ".join(map(str, row)) or "nothing"
+    there = ", ".join([*ranked, *placed]) or f"no responses, but {others}"
     raise ValueError(
-      f"the row has {', '.join([*ranked, *placed]) or 'no responses'}; give "
-      "either chosen and rejected, or response_1 and response_2"
+      f"the row has {there}; give either chosen and rejected, or response_1 "
+      "and response_2"
     )
   first, second = (jsonl.text(row[name], name, allow_empty) for name in names)
   label = row.get("label")
   if placed:
-    if label is not None and (type(label) is not int or label not in (1, 2)):
+    # Tables in which some rows have no label hold the others as 1.0 or 2.0.
+    number = type(label) in (int, float)
+    if label is not None and not (number and label in (1, 2)):
       raise ValueError(
         f"label={jsonl.show(label)} must be the number 1 or 2, or be left out"
       )
-    return (first, second), label
+    return (first, second), None if label is None else int(label)
   if label is not None:
     raise ValueError(
       f"label={jsonl.show(label)} makes no sense with chosen and rejected, "

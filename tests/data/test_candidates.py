@@ -2,10 +2,14 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from rrm_jax.data import candidate_sets, candidates, gsm8k
 from rrm_jax.records import Candidates, Message
+
+from .published import chat
 
 ROW = {"query": "Why?", "candidates": ["a", "b", "c"]}
 
@@ -41,10 +45,60 @@ def test_a_row_is_read_as_it_stands(file):
 
 
 @pytest.mark.parametrize(
+  "asked",
+  [
+    {"prompt": "q"},
+    {"prompt": chat("q")},
+    {"question": "q"},
+    {"problem": "q"},
+    {"messages": chat("q")},
+    {"instruction": "q", "input": ""},
+    {"question": "q", "problem": "of which set"},
+  ],
+)
+@pytest.mark.parametrize(
+  "name", ["candidates", "responses", "completions", "generations"]
+)
+def test_other_names(file, asked, name):
+  write(file, {**asked, name: ["a", "b"], "correct": [1.0, 0.0]})
+  [found] = candidates.read_candidates(file)
+  assert found.conversation == (Message("user", "q"),)
+  assert found.responses == ("a", "b")
+  assert found.correct == (True, False)
+
+
+def test_tables_are_read_as_lines_are(tmp_path):
+  right = {**ROW, "correct": [True, False, True]}
+  rows = [{**right, "id": None}, {**right, "id": "mine"}]
+  json_file, parquet = tmp_path / "rows.json", tmp_path / "rows.parquet"
+  json_file.write_text(json.dumps(rows))
+  pq.write_table(pa.Table.from_pylist(rows), parquet)
+  lines = candidate_sets.resolve(str(write(tmp_path / "rows.jsonl", *rows)))
+  for path in (json_file, parquet):
+    found = candidate_sets.resolve(str(path))
+    assert [one.uid for one in found] == [f"{path.name}: row 0", "mine"]
+    for one, other in zip(found, lines, strict=True):
+      assert one.responses == other.responses
+      assert one.correct == other.correct
+
+
+@pytest.mark.parametrize(
   ("row", "message"),
   [
     ([], "the row is .*must be an object"),
     ({"query": "Why?"}, "candidates=null must be a list"),
+    (
+      {**ROW, "correct": [1.0, 0.5, 0]},
+      r"correct\[1\]=0.5 must be true or false",
+    ),
+    (
+      {"question": "?", "instruction": "?", "candidates": ["a", "b"]},
+      "question and instruction, each of which could be the query",
+    ),
+    (
+      {"query": "?", "responses": ["a"], "completions": ["b"]},
+      "responses and completions, each of which could be the candidates",
+    ),
     ({**ROW, "candidates": "ab"}, "candidates='ab' must be a list"),
     ({**ROW, "candidates": ["a"]}, "candidates has 1 of the two or more"),
     ({**ROW, "candidates": []}, "candidates has 0 of the two or more"),

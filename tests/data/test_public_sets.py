@@ -6,7 +6,8 @@ import logging
 import pytest
 
 from rrm_jax.benchmarks import protocol
-from rrm_jax.data import public_sets
+from rrm_jax.data import candidate_sets, public_sets
+from tests.benchmarks import test_against_data as small
 
 from .published import write_json, write_parquet
 
@@ -159,3 +160,11 @@ def test_groups_by_name(tmp_path):
     ValueError, match="'llmbar' has no groups of candidates; t"
   ):
     public_sets.groups("llmbar")
+
+
+def test_groups_of_all_parts_of_a_benchmark(tmp_path):
+  small.write_ppe(tmp_path)
+  found = public_sets.groups(f"ppe={tmp_path}").items
+  assert [group.subset for group in found] == ["MMLU-Pro", "MATH", "GPQA"]
+  assert len({group.uid for group in found}) == 3
+  assert candidate_sets.resolve(f"ppe={tmp_path}") == found

@@ -60,6 +60,12 @@ def test_numbers_serve_as_ids(file):
   assert [row.uid for row in readers.read_jsonl(file)] == ["0", "17"]
 
 
+def test_a_label_of_a_table_of_floats(file):
+  write(file, {**PLACED, "label": 2.0})
+  [found] = readers.read_jsonl(file)
+  assert found.label == 2 and type(found.label) is int
+
+
 @pytest.mark.parametrize("missing", [{}, {"label": None}])
 def test_a_label_may_be_absent(file, missing):
   row = {key: PLACED[key] for key in ("query", "response_1", "response_2")}
@@ -127,7 +133,7 @@ BAD_ROWS = [
   ({**PLACED, "query": None}, "query=null must be a text"),
   (without(PLACED, "response_2"), "the row has response_1; give either"),
   (without(RANKED, "chosen"), "the row has rejected; give either"),
-  ({"query": "Why?", "label": 1}, "the row has no responses; give either"),
+  ({"query": "Why?", "label": 1}, "the row has no responses, but query, label"),
   ({**PLACED, **RANKED}, "has chosen, rejected, response_1, response_2; give"),
   ({**without(PLACED, "response_1"), "chosen": "a"}, "has chosen, response_2;"),
   ({**RANKED, "label": 1}, "label=1 makes no sense with chosen and rejected"),
@@ -138,7 +144,7 @@ BAD_ROWS = [
   ({**PLACED, "label": 0}, "label=0 must be the number 1 or 2"),
   ({**PLACED, "label": 3}, "label=3 must be the number 1 or 2"),
   ({**PLACED, "label": True}, "label=true must be the number 1 or 2"),
-  ({**PLACED, "label": 1.0}, r"label=1\.0 must be the number 1 or 2"),
+  ({**PLACED, "label": 1.5}, r"label=1\.5 must be the number 1 or 2"),
   ({**PLACED, "label": "0"}, "label='0' must be the number 1 or 2"),
   ({**PLACED, "label": [1]}, r"label=\[1\] must be the number 1 or 2"),
   ({**PLACED, "id": ""}, "id='' is empty"),

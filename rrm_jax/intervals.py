@@ -1,6 +1,7 @@
 """Confidence intervals for means over comparisons, and what chance would do."""
 
 import dataclasses
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -29,6 +30,7 @@ class Interval:
 def bootstrap(
   values: Float[np.ndarray, " comparisons"],
   *,
+  clusters: Sequence[Hashable] | None = None,
   resamples: int = 2_000,
   seed: int = 0,
   level: float = 0.95,
@@ -37,25 +39,22 @@ def bootstrap(
 
   Comparisons are the unit that is resampled: votes on one comparison share
   its difficulty, and counting them as independent would make the interval too
-  narrow. So `values` holds one mean per comparison.
-
-  Scores take few distinct values, and drawing n comparisons with replacement
-  is drawing how often each distinct value appears from a multinomial. This
-  costs resamples x distinct values, whatever n is, and the result does not
-  depend on the order of `values`.
+  narrow. So `values` holds one mean per comparison. Comparisons of one query
+  share theirs too: with `clusters` what is resampled are queries.
 
   The interval has no width where all values are equal, as at accuracy 1; it
   then says nothing about comparisons unlike the ones seen.
 
   Args:
     values: One mean per comparison, (comparisons,).
+    clusters: What each is of, (comparisons,); equal ones are drawn together.
     resamples: How many data sets to draw.
     seed: Of the draws; the same values and seed give the same interval.
     level: Coverage, in (0, 1).
 
   Raises:
-    ValueError: there are no values, some are not finite, or `resamples` or
-      `level` is out of range.
+    ValueError: there are no values, some are not finite, there is not one
+      cluster for each, or `resamples` or `level` is out of range.
 
   Source: Efron & Tibshirani, An Introduction to the Bootstrap, 13.3.
   """
@@ -73,20 +72,58 @@ def bootstrap(
     raise ValueError(
       f"resamples={resamples} must be at least 1 and level={level} in (0, 1)"
     )
-  distinct, counts = np.unique(values, return_counts=True)
-  shares = counts / values.size
   rng = np.random.default_rng(seed)
-  rows = max(1, _CHUNK // distinct.size)
-  means = np.concatenate(
-    [
-      rng.multinomial(values.size, shares, size=min(rows, resamples - start))
-      @ distinct
-      / values.size
-      for start in range(0, resamples, rows)
-    ]
-  )
-  low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+  drawn = resampled_means(*_clustered(values, clusters), resamples, rng)
+  low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
   return Interval(float(values.mean()), float(low), float(high))
+
+
+def resampled_means(
+  means: Float[np.ndarray, " clusters"],
+  sizes: Float[np.ndarray, " clusters"],
+  resamples: int,
+  rng: np.random.Generator,
+) -> Float[np.ndarray, " resamples"]:
+  """The mean over all that is in clusters, in each resample of the clusters.
+
+  Few clusters differ, and drawing n of them with replacement is drawing how
+  often each kind appears from a multinomial. This costs resamples x kinds,
+  whatever n is, and the result does not depend on the order of the clusters.
+
+  Args:
+    means: Of each cluster.
+    sizes: How many are in each.
+    resamples: How many to draw.
+    rng: Draws them.
+  """
+  kinds, counts = np.unique(
+    np.stack([means, sizes]), axis=1, return_counts=True
+  )
+  shares = counts / counts.sum()
+  rows = max(1, _CHUNK // counts.size)
+  parts = []
+  for start in range(0, resamples, rows):
+    size = min(rows, resamples - start)
+    drawn = rng.multinomial(counts.sum(), shares, size=size)
+    parts.append((drawn @ kinds.prod(axis=0)) / (drawn @ kinds[1]))
+  return np.concatenate(parts)
+
+
+def _clustered(
+  values: np.ndarray, clusters: Sequence[Hashable] | None
+) -> tuple[np.ndarray, np.ndarray]:
+  """The mean and the size of each cluster; of each value if there are none."""
+  if clusters is None:
+    return values, np.ones(values.size)
+  if len(clusters) != values.size:
+    raise ValueError(
+      f"{values.size} values are of {len(clusters)} clusters; name the cluster "
+      "of each"
+    )
+  places: dict[Hashable, int] = {}
+  of = [places.setdefault(cluster, len(places)) for cluster in clusters]
+  sizes = np.bincount(of).astype(np.float64)
+  return np.bincount(of, weights=values) / sizes, sizes
 
 
 def p_of_signs(

@@ -47,6 +47,31 @@ def test_covers_the_truth_about_as_often_as_it_says():
   assert 180 <= hits <= 199
 
 
+def test_values_of_one_query_are_drawn_together():
+  rng = np.random.default_rng(0)
+  queries, hits, alone = np.repeat(np.arange(60), 5), 0, 0
+  for _ in range(200):
+    values = rng.binomial(1, np.repeat(rng.beta(0.5, 0.25, 60), 5)).astype(
+      float
+    )
+    found = bootstrap(values, clusters=queries.tolist(), resamples=400)
+    hits += found.low <= 2 / 3 <= found.high
+    found = bootstrap(values, resamples=400)
+    alone += found.low <= 2 / 3 <= found.high
+  assert 180 <= hits <= 199
+  assert alone <= 160  # 0.72 are expected: too narrow
+
+
+def test_a_query_counts_by_its_values():
+  values = np.array([1.0, 1.0, 1.0, 0.0])
+  found = bootstrap(values, clusters=["a", "a", "a", "b"])
+  # A resample is of a alone, of b alone, or of both.
+  assert found == Interval(0.75, 0.0, 1.0)
+  assert bootstrap(values, clusters=["a"] * 4) == Interval(0.75, 0.75, 0.75)
+  apart = bootstrap(values, clusters=list("abcd"))
+  assert apart == bootstrap(values)
+
+
 def test_chunks_do_not_lose_resamples(monkeypatch):
   values = np.linspace(0, 1, 50)
   whole = bootstrap(values)
@@ -106,6 +131,7 @@ def test_as_dict_rounds():
   [
     ([], {}, "at least one"),
     ([0.5, np.nan], {}, r"values\[1\] is not finite"),
+    ([0.5], {"clusters": ["a", "b"]}, "1 values are of 2 clusters"),
     ([0.5], {"resamples": 0}, "resamples=0"),
     ([0.5], {"level": 1.0}, "level=1.0"),
   ],

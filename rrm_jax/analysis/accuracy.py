@@ -20,7 +20,7 @@ def summary(
 
   Accuracy is the mean over comparisons of each one's mean score, so that each
   comparison counts once however many votes it got; its interval resamples
-  comparisons. Comparisons without a label count in all else.
+  queries with all their comparisons. What has no label counts in all else.
 
   Args:
     judgements: Any number for each comparison, in either order.
@@ -54,7 +54,7 @@ def summary(
   finishes = Counter(judgement.finish for judgement in flat)
   flips = bias.flips(groups)
   return {
-    **scores.interval(scores.means(groups, known, invalid)),
+    **scores.accuracy(groups, known, invalid),
     "judgements": len(flat),
     "comparisons": len(groups),
     "unlabelled": _unlabelled(groups, known),
@@ -87,7 +87,7 @@ def _subsets(
   return [
     {
       "subset": subset,
-      **scores.interval(scores.means(part, comparisons, invalid)),
+      **scores.accuracy(part, comparisons, invalid),
       "comparisons": len(part),
       "unlabelled": _unlabelled(part, comparisons),
       "thinking_tokens": _mean(

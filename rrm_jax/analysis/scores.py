@@ -1,6 +1,6 @@
 """Judgements against labels: what each is worth, comparison by comparison."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -95,6 +95,28 @@ def means(
   )
 
 
+def queries(
+  uids: Iterable[str], comparisons: Mapping[str, Comparison]
+) -> list[Hashable]:
+  """What each labelled comparison asks; where that is not known, its uid."""
+  found = [comparisons[uid] for uid in uids]
+  return [one.conversation or one.uid for one in found if one.label is not None]
+
+
+def accuracy(
+  groups: Mapping[str, Sequence[Judgement]],
+  comparisons: Mapping[str, Comparison],
+  invalid: float,
+) -> dict:
+  """{accuracy, low, high} of `means`; those of one query hang together.
+
+  Raises:
+    ValueError: as `means`.
+  """
+  values = means(groups, comparisons, invalid)
+  return interval(values, clusters=queries(groups, comparisons))
+
+
 def over_comparisons(
   values: Iterable[tuple[str, float]], name: str = "accuracy"
 ) -> dict:
@@ -124,11 +146,21 @@ def by_subset(
   return {subset: parts[subset] for subset in difficulty.ordered(parts)}
 
 
-def interval(values: Float[np.ndarray, " n"], name: str = "accuracy") -> dict:
-  """{name, low, high} of `values`, each None where there are none."""
+def interval(
+  values: Float[np.ndarray, " n"],
+  name: str = "accuracy",
+  clusters: Sequence[Hashable] | None = None,
+) -> dict:
+  """{name, low, high} of `values`, each None where there are none.
+
+  Args:
+    values: What to take the mean of.
+    name: What it is called.
+    clusters: What each is of, if some are of the same.
+  """
   if not values.size:
     return {name: None, "low": None, "high": None}
-  return intervals.bootstrap(values).as_dict(name)
+  return intervals.bootstrap(values, clusters=clusters).as_dict(name)
 
 
 def _place(comparison: Comparison) -> str:

@@ -50,7 +50,8 @@ def votes(
     {
       "k": k,
       **scores.interval(
-        np.array([majority(*c, k) for c in ballots.values()], dtype=np.float64)
+        np.array([majority(*c, k) for c in ballots.values()], np.float64),
+        clusters=scores.queries(ballots, known),
       ),
     }
     for k in ks
@@ -114,7 +115,7 @@ def budget_curve(
   return [
     {
       "budget": budget,
-      **scores.interval(scores.means(groups, known, invalid)),
+      **scores.accuracy(groups, known, invalid),
       "thinking_tokens": _mean_thinking(groups),
       "groups": _by_difficulty(groups, known, invalid),
     }
@@ -199,7 +200,7 @@ def _by_difficulty(
   rows = []
   for name, subsets in parts.items():
     part = {u: g for u, g in groups.items() if comparisons[u].subset in subsets}
-    accuracy = scores.interval(scores.means(part, comparisons, invalid))
+    accuracy = scores.accuracy(part, comparisons, invalid)
     rows.append({"group": name, **accuracy, "comparisons": len(part)})
   return rows
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from rrm_jax import intervals
 from rrm_jax.benchmarks.outcomes import Value
 
 _RESAMPLES = 2_000
@@ -141,24 +142,10 @@ def _interval(strata: Sequence[Stratum], seed: int = 0) -> Interval:
   rng = np.random.default_rng(seed)
   totals = np.zeros(_RESAMPLES)
   for stratum in strata:
-    totals += stratum.weight * _resampled_means(stratum, rng)
+    totals += stratum.weight * intervals.resampled_means(
+      stratum.clusters, stratum.sizes, _RESAMPLES, rng
+    )
   totals /= sum(stratum.weight for stratum in strata)
   tail = (1 - _LEVEL) / 2
   low, high = np.quantile(totals, [tail, 1 - tail])
   return Interval(float(low), float(high))
-
-
-def _resampled_means(
-  stratum: Stratum, rng: np.random.Generator
-) -> Float[np.ndarray, " resamples"]:
-  """The stratum's mean in each resample of its clusters.
-
-  Few clusters differ, so how often each kind is drawn is drawn, which costs
-  resamples x kinds whatever the number of clusters.
-  """
-  kinds, counts = np.unique(
-    np.stack([stratum.clusters, stratum.sizes]), axis=1, return_counts=True
-  )
-  drawn = rng.multinomial(counts.sum(), counts / counts.sum(), _RESAMPLES)
-  means, sizes = kinds
-  return (drawn @ (means * sizes)) / (drawn @ sizes)

@@ -11,7 +11,7 @@ from rrm_jax.records import (
 
 
 def comparison(uid, label=1, subset=""):
-  query = (Message("user", "which?"),)
+  query = (Message("user", f"which is better, {uid}?"),)
   return Comparison(uid, query, ("this", "that"), label, subset)
 
 

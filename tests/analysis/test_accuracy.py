@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -141,6 +142,22 @@ def test_interval_is_clustered_by_comparison():
   many = summary([j for c in known for j in ballots(c.uid, [1] * 20)], known)
   assert (once["low"], once["high"]) == (many["low"], many["high"])
   assert once["high"] - once["low"] > 0.25
+
+
+def test_interval_is_clustered_by_query_where_it_is_known():
+  alone = [comparison(f"{i}") for i in range(40)]
+  shared = [
+    dataclasses.replace(one, conversation=alone[i // 5].conversation)
+    for i, one in enumerate(alone)
+  ]
+  unknown = [dataclasses.replace(one, conversation=()) for one in alone]
+  judged = [judgement(f"{i}", 1 if i < 30 else 2) for i in range(40)]
+  one, other, none = (
+    summary(judged, known) for known in (alone, shared, unknown)
+  )
+  assert other["accuracy"] == one["accuracy"] == 0.75
+  assert other["high"] - other["low"] > 1.5 * (one["high"] - one["low"])
+  assert none == one
 
 
 @pytest.mark.parametrize("invalid", [-0.1, 1.5])

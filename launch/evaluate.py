@@ -1,4 +1,4 @@
-"""Measures a judge on labelled comparisons.
+r"""Measures a judge on labelled comparisons.
 
   python -m launch.evaluate --model=runs/mini --data=llmbar --output=DIR \
     [--config=configs/evaluate.py] [--config.samples=5] [--weights=rl@15]
@@ -40,6 +40,7 @@ from rrm_jax.judgements import rows
 from rrm_jax.records import Comparison, Judgement
 from rrm_jax.train.report import write_json
 
+flags.adopt_module_key_flags(judges)
 _CONFIG = setup.config_flag("How to judge, and its fields.", "evaluate.py")
 _DATA = flags.DEFINE_string(
   "data", None, "A benchmark's name, `all`, or a file of rows.", required=True
@@ -158,7 +159,7 @@ def main(argv: Sequence[str]) -> int:
     with jax.transfer_guard("disallow"):
       run = _all if _DATA.value == "all" else _one
       return run(cfg, output, table)
-  except ValueError as error:
+  except setup.TOLD as error:
     setup.fail(error)
     return 1
 

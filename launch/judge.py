@@ -1,4 +1,4 @@
-"""Judges one comparison at the terminal, its reasoning shown as it is written.
+r"""Judges one comparison at the terminal, its reasoning shown as it is written.
 
   python -m launch.judge --model=PATH --query="What is 2+2?" \
     --response_1="5" --response_2="4" [--swapped] [--weights=rl@15] \
@@ -120,7 +120,7 @@ def main(argv: Sequence[str]) -> int:
     setup.compilation_cache()
     with jax.transfer_guard("disallow"):
       _run(cfg)
-  except ValueError as error:
+  except setup.TOLD as error:
     setup.fail(error)
     return 1
   return 0

@@ -1,16 +1,40 @@
 """What every binary sets before it works: logs, compile cache, errors."""
 
+import ast
 import logging
 import os
+import re
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
-from absl import app, flags
+from absl import flags
 from ml_collections import config_flags
 
 import configs
+
+# What is told in one line: a mistake of the user's, or of their disk's.
+TOLD = (ValueError, OSError)
+
+_NONE = (
+  "config.{}: the config file leaves this field None, where no flag can fill it; set "
+  "it in the file"
+)
+_PLAINER = {
+  r"flag --(\w+)=None: Flag .* other than None": (
+    "--{} must be given; --help lists the flags"
+  ),
+  r"Type <class 'NoneType'> of field config.(\S+) is not": _NONE,
+  r"Override (\S+) can not be applied because field .* is None": _NONE,
+  r"module 'config_config' has no": "{file} has no function get_config()",
+  r"^(Unknown command line flag .*)$": "{}; --help lists the flags",
+  r"^flag (--\S+: .*)$": "{}",
+  r"because of an earlier failure to load: (.*)$": "{file}: {}",
+}
+
+flags.disclaim_key_flags()  # what is defined here is of who calls it
 
 _CONFIGS = Path(configs.__path__[0]).resolve()
 
@@ -38,8 +62,12 @@ def compilation_cache() -> None:
     )
 
 
-def output_folder(name: str) -> Path:
+def output_folder(name: str, flag: str = "output") -> Path:
   """The folder to write to, made if it is not there.
+
+  Args:
+    name: The folder.
+    flag: What named it, for messages.
 
   Raises:
     ValueError: it cannot be made, or not be written to.
@@ -49,11 +77,11 @@ def output_folder(name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
   except OSError as error:
     raise ValueError(
-      f"--output={name}: {error.strerror}; choose another folder"
+      f"--{flag}={name}: {error.strerror}; choose another folder"
     ) from None
   if not os.access(folder, os.W_OK):
     raise ValueError(
-      f"--output={name} is not yours to write; choose another folder"
+      f"--{flag}={name} is not yours to write; choose another folder"
     )
   return folder
 
@@ -67,7 +95,9 @@ def config_flag(help_string: str, default: str = "") -> flags.FlagHolder:
       it one must be.
   """
   own = str(_CONFIGS / default) if default else None
-  flag = config_flags.DEFINE_config_file("config", own, help_string)
+  flag = config_flags.DEFINE_config_file(
+    "config", own, f"{help_string} --helpfull lists the fields."
+  )
   if not default:
     flags.mark_flag_as_required("config")
   return flag
@@ -76,24 +106,61 @@ def config_flag(help_string: str, default: str = "") -> flags.FlagHolder:
 def parse_flags(argv: list[str]) -> list[str]:
   """Flags as absl parses them, a mistake in one line in place of a trace.
 
-  A mistyped config field is named with the nearest right one.
+  A mistyped config field is named with the nearest right one, and a mistake in
+  the config file with its line.
   """
   try:
-    rest = app.parse_flags_with_usage(argv)
+    rest = flags.FLAGS(argv)
     if "config" in flags.FLAGS:
-      flags.FLAGS.config.lock()  # a file that is not there is told of at use
+      _check_config()
     return rest
-  except OSError as error:
-    why = str(error).splitlines()[-1].strip()
+  except (
+    flags.Error,
+    OSError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+  ) as error:
+    fail(ValueError(_plainer(error, argv)))
+    sys.exit(1)
+
+
+def _check_config() -> None:
+  """Holds the config file to what `get_config` returns.
+
+  Raises:
+    OSError: the file, or what it reads, is not there.
+    TypeError: it returns something else.
+  """
+  made = flags.FLAGS.config
+  if made is None or isinstance(made, dict):
+    raise TypeError(
+      f"its get_config() returns {type(made).__name__}, must return an "
+      "ml_collections.ConfigDict"
+    )
+  made.lock()  # a file that is not there is told of at use
+
+
+def _plainer(error: Exception, argv: Sequence[str]) -> str:
+  """What absl and ml_collections say, for who does not know their insides."""
+  text = str(error)
+  if text[:1] in ("'", '"'):  # as ml_collections quotes and escapes it
+    text = ast.literal_eval(text)
+  last = text.splitlines()[-1].strip()
+  file = next((a[9:] for a in reversed(argv) if a[:9] == "--config="), "")
+  if isinstance(error, OSError) and not Path(file).exists():
     own = ", ".join(sorted(path.name for path in _CONFIGS.glob("[a-z]*.py")))
-    fail(ValueError(f"--config: {why}; {_CONFIGS} has {own}"))
-    sys.exit(1)
-  except (KeyError, AttributeError, TypeError, ValueError) as error:
-    # ml_collections quotes and escapes its messages; the hint comes last.
-    text = str(error).encode().decode("unicode_escape").strip("\"'")
-    given = [flag for flag in argv if flag.startswith("--config.")]
-    fail(ValueError(f"{' '.join(given)}: {text.splitlines()[-1]}"))
-    sys.exit(1)
+    return f"--config: {last}; {_CONFIGS} has {own}"
+  for pattern, plain in _PLAINER.items():
+    if found := re.search(pattern, text):
+      return plain.format(*found.groups(), file=file)
+  whole = "".join(traceback.format_exception(error))
+  lines = re.findall(f'File "{re.escape(file)}", line ([0-9]+)', whole)
+  if file and lines:
+    return f"{file}:{lines[-1]}: {last}"
+  fields = [flag for flag in argv if flag.startswith("--config.")]
+  return f"{' '.join(fields) or f'--config={file}'}: {last}"
 
 
 def fail(error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""Finds the best of each prompt's candidates by letting them meet in pairs.
+r"""Finds the best of each prompt's candidates by letting them meet in pairs.
 
   python -m launch.tournament --model=runs/mini --candidates=FILE.jsonl \
     --strategy=knockout --output=DIR [--config=configs/tournament.py] \
@@ -41,6 +41,7 @@ from rrm_jax.judgements.streams import gathered
 from rrm_jax.records import Candidates, Comparison
 from rrm_jax.tournament import contests, html_page, report, run, schedules
 
+flags.adopt_module_key_flags(judges)
 _CONFIG = setup.config_flag(
   "How to play and judge, and its fields.", "tournament.py"
 )
@@ -182,7 +183,7 @@ def main(argv: Sequence[str]) -> int:
     setup.compilation_cache()
     with jax.transfer_guard("disallow"):
       made = _tournament(cfg)
-  except ValueError as error:
+  except setup.TOLD as error:
     setup.fail(error)
     return 1
   print(readable(made))

@@ -1,4 +1,4 @@
-"""Trains a reward reasoning model.
+r"""Trains a reward reasoning model.
 
   python -m launch.train --config=configs/mini.py --workdir=runs/mini \
     [--config.seed=1] [--config.stages.rl.steps=200]
@@ -20,11 +20,12 @@ from absl import app, flags
 from launch import processes, setup
 from rrm_jax import config, sharding, workdir
 from rrm_jax.analysis.summary import readable
-from rrm_jax.metrics import MetricWriter, NonFiniteError
+from rrm_jax.metrics import MetricWriter
 from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.train import loading, loop, preflight, report
 from rrm_jax.train.job import Job, run_stages
 
+flags.adopt_module_key_flags(processes)
 _CONFIG = setup.config_flag("A Python file, and its fields.")
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Folder for all that the run writes.", required=True
@@ -84,12 +85,13 @@ def main(argv: Sequence[str]) -> int:
     for signum in (signal.SIGINT, signal.SIGTERM):
       signal.signal(signum, _ask)
     setup.compilation_cache()
+    folder = setup.output_folder(_WORKDIR.value, "workdir")
     with jax.transfer_guard("disallow"):
-      done = _run(job_config, Path(_WORKDIR.value))
+      done = _run(job_config, folder)
   except loop.Interrupted as stop:
     logging.warning("stopped at %s; the same command continues", stop)
     return 128 + (_asked[0] if _asked else signal.SIGTERM)
-  except (NonFiniteError, ValueError) as error:
+  except setup.TOLD as error:
     setup.fail(error)
     processes.part()
     return 1

@@ -73,6 +73,19 @@ def complete(cls: type, mapping: Mapping) -> dict:
   return _plain(from_mapping(cls, mapping))
 
 
+def at_least(least: float, config: Any, *names: str) -> None:
+  """Holds fields of a dataclass, and the items of a tuple, to a bound.
+
+  Raises:
+    ValueError: one is below it, or not a number.
+  """
+  for name in names:
+    value = vars(config)[name]
+    items = value if isinstance(value, tuple) else (value,)
+    if not all(item >= least for item in items):
+      raise ValueError(f"{name}={value} must be at least {least}")
+
+
 def _plain(value: Any) -> Any:
   if dataclasses.is_dataclass(value):
     return {name: _plain(item) for name, item in vars(value).items()}

@@ -5,6 +5,7 @@ And folders that are there whole or not at all.
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import uuid
@@ -20,8 +21,10 @@ _CONFIG = "config.json"
 def check_config(workdir: Path, job: config.Job) -> bool:
   """Whether the job's config is already in the workdir.
 
+  Another one that nothing has come of, not even a step, does not count.
+
   Raises:
-    ValueError: another one is; lists what differs.
+    ValueError: the workdir is of another config's run; lists what differs.
   """
   path = workdir / _CONFIG
   if not path.exists():
@@ -30,17 +33,19 @@ def check_config(workdir: Path, job: config.Job) -> bool:
     config.to_mapping(read_config(workdir)),
     config.to_mapping(job),
   )
-  if there != here:
+  if there != here and _begun(workdir):
     lines = "\n".join(differences(there, here, "config"))
     raise ValueError(
       f"{path} is of another run:\n{lines}\nchoose another --workdir, or "
       f"delete {workdir}"
     )
-  return True
+  return there == here
 
 
 def write_config(workdir: Path, job: config.Job) -> None:
   """Writes the job's config into its workdir, in one step.
+
+  Another one that nothing has come of, not even a step, is replaced.
 
   Raises:
     ValueError: see `check_config`.
@@ -48,6 +53,8 @@ def write_config(workdir: Path, job: config.Job) -> None:
   if check_config(workdir, job):
     return
   path = workdir / _CONFIG
+  if path.exists():
+    logging.info("%s is replaced: nothing was trained with it", path)
   workdir.mkdir(parents=True, exist_ok=True)
   # A name of its own: the processes of a pod may all write at once.
   half = path.with_name(f"{_CONFIG}.{uuid.uuid4().hex}")
@@ -57,6 +64,13 @@ def write_config(workdir: Path, job: config.Job) -> None:
     file.flush()
     os.fsync(file.fileno())
   half.replace(path)
+
+
+def _begun(workdir: Path) -> bool:
+  """Whether something was trained or measured there."""
+  figures = workdir / "metrics.jsonl"
+  measured = figures.exists() and figures.stat().st_size > 0
+  return measured or any((workdir / "checkpoints").glob("*/*"))
 
 
 def read_config(workdir: Path) -> config.Job:

@@ -53,7 +53,7 @@ def mapping() -> dict:
         "optimizer": {"learning_rate": 1e-3, "schedule": "linear"},
       },
     },
-    "checkpoint": {"every": 2, "keep": 2},
+    "checkpoint": {"every": 2, "keep": 2, "keep_steps": [4]},
     "evaluation": {
       "before": "warm_start",
       "middle": "rl@4",

@@ -198,11 +198,6 @@ def test_unknown_step(tmp_path):
     keeper(saved(tmp_path, 1, 2)).restore(state_of(0), step=9)
 
 
-def test_impossible_settings(tmp_path):
-  with pytest.raises(ValueError, match=r"every=0"):
-    keeper(tmp_path, every=0)
-
-
 # Every array of step s is full of s.
 _SAVE_FOREVER = """
 import sys

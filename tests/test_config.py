@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -250,11 +251,40 @@ def test_a_job():
     ("order", ["warm", "sl"], "order names 'sl'"),
     ("order", ["warm", "rl", "warm"], "order names 'warm' twice"),
     ("order", [], "order is empty; name the stages to run, of warm, rl"),
+    ("model.num_heads", 0, "config.model: num_heads=0 must be at least 1"),
+    ("stages.warm.steps", -1, "stages.warm: steps=-1 must be at least 0"),
+    ("stages.warm.batch_size", 0, "batch_size=0 must be at least 1"),
+    ("stages.rl.steps", -1, "stages.rl: steps=-1 must be at least 0"),
+    ("stages.rl.minibatches", 0, "minibatches=0 must be at least 1"),
+    ("stages.warm.optimizer.learning_rate", -1.0, "rate=-1.0 must be at least"),
+    ("stages.warm.optimizer.learning_rate", math.nan, "rate=nan must be at"),
+    ("stages.warm.optimizer.b2", 1.0, "b1=0.9 and b2=1.0 must be below 1"),
+    ("stages.warm.optimizer.clip_norm", -1.0, "clip_norm=-1.0 must be at"),
+    ("stages.rl.sampling.thinking_budget", -2, "budget=-2 must be at least -1"),
+    ("stages.rl.objective.kl_coefficient", -1.0, "must be at least 0"),
+    ("engine.slots", 0, "config.engine: slots=0 must be at least 1"),
+    ("checkpoint.every", 0, "config.checkpoint: every=0 must be at least 1"),
+    ("evaluation.votes", [3, 0], r"votes=\(3, 0\) must be at least 1"),
+    ("evaluation.temperatures", [-1.0], "must be at least 0"),
+    ("evaluation.temperatures", [], "temperatures are none; give one"),
   ],
 )
 def test_a_jobs_mistakes_are_named(path, value, message):
   with pytest.raises(ValueError, match=message):
     from_mapping(config.Job, changed(path, value))
+
+
+def test_a_reports_roles():
+  mapping = changed("seed", 1)
+  mapping["evaluation"] = {"before": "warm@3", "middle": "rl@1", "after": "rl"}
+  made = from_mapping(config.Job, mapping)
+  assert made.evaluation.roles == mapping["evaluation"]
+
+
+def test_an_evaluation_s_mistakes_are_named():
+  for field, value in (("samples", 0), ("invalid", 1.5)):
+    with pytest.raises(ValueError, match=f"config: {field}={value}"):
+      from_mapping(config.Evaluate, {field: value})
 
 
 def test_a_batch_baseline_keeps_all_groups():

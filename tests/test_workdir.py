@@ -32,8 +32,19 @@ def test_round_trip(tmp_path):
   assert [path.name for path in folder.iterdir()] == ["config.json"]
 
 
-def test_another_config_is_refused(tmp_path):
+def test_a_config_that_nothing_came_of_is_replaced(tmp_path):
   workdir.write_config(tmp_path, JOB)
+  (tmp_path / "metrics.jsonl").touch()  # as it is before the first step
+  other = dataclasses.replace(JOB, seed=1)
+  workdir.write_config(tmp_path, other)
+  assert workdir.read_config(tmp_path) == other
+
+
+@pytest.mark.parametrize("made", ["metrics.jsonl", "checkpoints/warm/0"])
+def test_another_config_is_refused(tmp_path, made):
+  workdir.write_config(tmp_path, JOB)
+  (tmp_path / made).parent.mkdir(parents=True, exist_ok=True)
+  (tmp_path / made).write_text("{}\n")
   stages = dict(JOB.stages)
   stages["warm"] = dataclasses.replace(stages["warm"], steps=4)
   other = dataclasses.replace(JOB, seed=1, stages=stages)
@@ -49,6 +60,7 @@ def test_another_config_is_refused(tmp_path):
 
 def test_added_and_removed_stages_are_listed(tmp_path):
   workdir.write_config(tmp_path, JOB)
+  (tmp_path / "checkpoints/warm/0").mkdir(parents=True)
   stages = {"first": JOB.stages["warm"]}
   other = dataclasses.replace(JOB, stages=stages, order=("first",))
   with pytest.raises(ValueError, match=r"config.stages.first: 'absent' there"):

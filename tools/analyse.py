@@ -1,4 +1,4 @@
-"""Says how a judge spends, errs and leans, from what it said; no model needed.
+r"""Says how a judge spends, errs and leans, from what it said; no model needed.
 
   python -m tools.analyse --judgements=A/judgements.jsonl --output=DIR \
     [--against=B/judgements.jsonl] [--invalid=0.5] [--patterns=FILE.json] \
@@ -152,7 +152,7 @@ def main(argv: Sequence[str]) -> int:
       kinds,
       _INVALID.value,
     )
-  except ValueError as error:
+  except setup.TOLD as error:
     setup.fail(error)
     return 1
   output.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Writes a workdir's weights as a Hugging Face folder, and reads them back.
+r"""Writes a workdir's weights as a Hugging Face folder, and reads them back.
 
   python -m tools.export_hf --workdir=DIR --output=HF_DIR \
     [--weights=rl@15] [--dtype=bfloat16] [--shard_gb=5]
@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
         dtype=_DTYPE.value,
         shard_bytes=int(_SHARD_GB.value * 1e9),
       )
-  except ValueError as error:
+  except setup.TOLD as error:
     setup.fail(error)
     return 1
   print(effort.line(size, output))

@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
   try:
     with jax.transfer_guard("disallow"), measuring.effort() as effort:
       size = importing.import_folder(Path(_SOURCE.value), output)
-  except ValueError as error:
+  except setup.TOLD as error:
     setup.fail(error)
     return 1
   print(effort.line(size, output))

@@ -1,4 +1,4 @@
-"""How many judgements a tournament needs, for a judge of a known error rate.
+r"""How many judgements a tournament needs, for a judge of a known error rate.
 
   python -m tools.plan_tournament --candidates=8 --errors=0.05,0.2,0.4 \
     --probability=0.9 --output=DIR
@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
       groups, _errors(), most=_MOST.value, seed=_SEED.value
     )
     needed = planner.needed(rows, _PROBABILITY.value)
-  except ValueError as error:
+  except setup.TOLD as error:
     setup.fail(error)
     return 1
   output = Path(_OUTPUT.value)

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from rrm_jax.config.bounds import at_least
+from rrm_jax.mapping import at_least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Traces:
   noise: float = 0.06
 
   def __post_init__(self) -> None:
-    at_least(self, 0, "careful", "partial", "lazy", "noise")
+    at_least(0, self, "careful", "partial", "lazy", "noise")
     shares = self.careful + self.partial + self.lazy
     if abs(shares - 1) > 1e-9:
       raise ValueError(f"careful + partial + lazy = {shares}, must be 1")

@@ -3,6 +3,7 @@
 import dataclasses
 
 from rrm_jax.config.judge import Judge, Order
+from rrm_jax.mapping import at_least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,3 +24,8 @@ class Evaluate(Judge):
   samples: int = 1
   order: Order = "both"
   invalid: float = 0.5
+
+  def __post_init__(self) -> None:
+    at_least(1, self, "samples")
+    if not 0 <= self.invalid <= 1:
+      raise ValueError(f"invalid={self.invalid} is not in [0, 1]")

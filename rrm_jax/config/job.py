@@ -3,11 +3,14 @@
 import dataclasses
 from collections.abc import Mapping
 
-from rrm_jax.config.bounds import at_least
 from rrm_jax.config.data import Data
 from rrm_jax.config.model import Mesh, Model
 from rrm_jax.config.sampling import Engine
 from rrm_jax.config.stages import Stage
+from rrm_jax.mapping import at_least
+
+# What a job's report may measure.
+ROLES = ("before", "middle", "after", "control", "direct")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Checkpoint:
   keep_steps: tuple[int, ...] = ()
 
   def __post_init__(self) -> None:
-    at_least(self, 1, "every", "keep")
+    at_least(1, self, "every", "keep")
+    at_least(0, self, "keep_steps")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,24 +55,18 @@ class Evaluation:
   every_comparisons: int = 256
 
   def __post_init__(self) -> None:
-    at_least(self, 1, "comparisons", "max_new_tokens", "vote_comparisons")
-    at_least(self, 1, "budget_comparisons", "every_comparisons")
-    at_least(self, 0, "every")
-    if not self.temperatures or min(self.temperatures) < 0:
-      raise ValueError(
-        f"temperatures={self.temperatures} must be one or more, none negative"
-      )
-    if min(self.votes, default=1) < 1 or min(self.budgets, default=0) < 0:
-      raise ValueError(
-        f"votes={self.votes} must be at least 1 each, and budgets="
-        f"{self.budgets} at least 0"
-      )
+    at_least(1, self, "comparisons", "max_new_tokens", "votes")
+    at_least(1, self, "vote_comparisons", "budget_comparisons")
+    at_least(1, self, "every_comparisons")
+    at_least(0, self, "temperatures", "budgets", "every")
+    if not self.temperatures:
+      raise ValueError("temperatures are none; give one, such as 1.0")
 
   @property
   def roles(self) -> dict[str, str]:
     """The roles that the report has, with the weights of each."""
-    names = ("before", "middle", "after", "control", "direct")
-    return {name: vars(self)[name] for name in names if vars(self)[name]}
+    named = {role: vars(self)[role] for role in ROLES}
+    return {role: where for role, where in named.items() if where}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +97,7 @@ class Job:
   rollouts_every: int = 10
 
   def __post_init__(self) -> None:
-    at_least(self, 0, "rollouts_every")
+    at_least(0, self, "rollouts_every")
     if self.stages and not self.order:
       raise ValueError(
         f"order is empty; name the stages to run, of {', '.join(self.stages)}"

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from rrm_jax.config.bounds import at_least
+from rrm_jax.mapping import at_least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Optimizer:
   clip_norm: float = 1.0
 
   def __post_init__(self) -> None:
-    at_least(self, 0, "learning_rate", "warmup_steps", "final_fraction")
-    at_least(self, 0, "b1", "b2", "eps", "weight_decay", "clip_norm")
+    at_least(0, self, "learning_rate", "warmup_steps", "final_fraction")
+    at_least(0, self, "b1", "b2", "eps", "weight_decay", "clip_norm")
     if self.b1 >= 1 or self.b2 >= 1:
       raise ValueError(f"b1={self.b1} and b2={self.b2} must be below 1")
 
@@ -93,8 +93,8 @@ class Objective:
         'baseline="leave_one_out" is not divided by a deviation; set '
         "std_normalized=False"
       )
-    at_least(self, 0, "clip_low", "clip_high", "importance_cap")
-    at_least(self, 0, "kl_coefficient")
+    at_least(0, self, "clip_low", "clip_high", "importance_cap")
+    at_least(0, self, "kl_coefficient")
     if 0 < self.importance_cap < 1:
       raise ValueError(
         f"importance_cap={self.importance_cap} would make even what sampler "

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Literal
 
+from rrm_jax.mapping import at_least
+
 
 @dataclasses.dataclass(frozen=True)
 class Yarn:
@@ -48,6 +50,8 @@ class Model:
   remat: Literal["none", "dots", "full"] = "none"
 
   def __post_init__(self) -> None:
+    at_least(1, self, "vocab_size", "embed_dim", "mlp_dim", "num_layers")
+    at_least(1, self, "num_heads", "num_kv_heads", "head_dim", "max_positions")
     if self.num_heads % self.num_kv_heads:
       raise ValueError(
         f"num_heads={self.num_heads} is no multiple of num_kv_heads="

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from rrm_jax.config.bounds import at_least
+from rrm_jax.mapping import at_least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Sampling:
   stop: tuple[str, ...] = ()
 
   def __post_init__(self) -> None:
-    at_least(self, 0, "temperature", "top_k")
-    at_least(self, 1, "max_new_tokens")
-    at_least(self, -1, "thinking_budget", "answer_budget")
+    at_least(0, self, "temperature", "top_k")
+    at_least(1, self, "max_new_tokens")
+    at_least(-1, self, "thinking_budget", "answer_budget")
     if not 0 < self.top_p <= 1:
       raise ValueError(f"top_p={self.top_p} is not in (0, 1]")
     if not 0 <= self.min_p <= 1:
@@ -78,4 +78,4 @@ class Engine:
   weights: Weights = "replicated"
 
   def __post_init__(self) -> None:
-    at_least(self, 1, "slots", "refill", "columns", "least_slots", "least_live")
+    at_least(1, self, "slots", "refill", "columns", "least_slots", "least_live")

@@ -3,10 +3,10 @@
 import dataclasses
 from typing import Literal
 
-from rrm_jax.config.bounds import at_least
 from rrm_jax.config.data import Template, Traces
 from rrm_jax.config.learning import Objective, Optimizer
 from rrm_jax.config.sampling import Sampling
+from rrm_jax.mapping import at_least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Gate:
   comparisons: int = 128
 
   def __post_init__(self) -> None:
-    at_least(self, 1, "every", "comparisons")
+    at_least(1, self, "every", "comparisons")
     if not 0 <= self.step_accuracy <= 1:
       raise ValueError(f"step_accuracy={self.step_accuracy} is not in [0, 1]")
 
@@ -50,8 +50,8 @@ class Sft:
   microbatches: int = 1
 
   def __post_init__(self) -> None:
-    at_least(self, 0, "steps")
-    at_least(self, 1, "batch_size", "row_tokens", "microbatches")
+    at_least(0, self, "steps")
+    at_least(1, self, "batch_size", "row_tokens", "microbatches")
     if self.batch_size % self.microbatches:
       raise ValueError(
         f"batch_size={self.batch_size} does not split into microbatches="
@@ -97,8 +97,8 @@ class Grpo:
   resampling_rounds: int = 0
 
   def __post_init__(self) -> None:
-    at_least(self, 0, "steps", "shared_samples", "resampling_rounds")
-    at_least(self, 1, "comparisons", "minibatches", "microbatches")
+    at_least(0, self, "steps", "shared_samples", "resampling_rounds")
+    at_least(1, self, "comparisons", "minibatches", "microbatches")
     self._check_sampling()
     self._check_split()
     self._check_selection()

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 from rrm_jax.config.judge import Judge
+from rrm_jax.mapping import at_least
 
 Strategy = Literal["knockout", "round_robin", "random", "swiss", "active"]
 Bracket = Literal["random", "seeded", "given"]
@@ -52,9 +53,7 @@ class Schedule:
   seed: int = 0
 
   def __post_init__(self) -> None:
-    for name in ("games", "opponents", "parallel"):
-      if vars(self)[name] < 1:
-        raise ValueError(f"{name}={vars(self)[name]} must be at least 1")
+    at_least(1, self, "games", "opponents", "parallel")
     for name in ("rounds", "budget"):
       if vars(self)[name] < 0:
         raise ValueError(f"{name}={vars(self)[name]} is negative; 0 is auto")
@@ -112,5 +111,4 @@ class Tournament(Judge):
   resamples: int = 2_000
 
   def __post_init__(self) -> None:
-    if self.resamples < 1:
-      raise ValueError(f"resamples={self.resamples} must be at least 1")
+    at_least(1, self, "resamples")

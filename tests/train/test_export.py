@@ -90,7 +90,7 @@ def test_transformers_says_the_same(trained, exported):
   assert peer.dtype == torch.float32
   sampling = config.Sampling(max_new_tokens=12, temperature=0.0)
   judge = judges.load(trained, config.Judge(sampling=sampling, mesh=ONE))
-  values = small_job.mapping() | {"order": ["warm_start"]}
+  values = small_job.mapping() | {"order": ["warm_start"], "evaluation": {}}
   with small_job.opened(trained.parent / "other", values) as job:
     comparisons = job.held_out(12)
   said = {

@@ -117,7 +117,7 @@ def main(argv: Sequence[str]) -> int:
       )
     with jax.default_matmul_precision("highest"):
       return 0 if _check(path, against, _TOKENS.value) else 1
-  except ValueError as error:
+  except setup.TOLD as error:
     setup.fail(error)
     return 1
 

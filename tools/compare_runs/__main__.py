@@ -115,7 +115,7 @@ def main(argv: Sequence[str]) -> int:
   try:
     runs = [pairing.read(Path(name)) for name in argv[1:]]
     found = pairing.compare(runs[0], runs[1], _INVALID.value)
-  except ValueError as error:
+  except setup.TOLD as error:
     setup.fail(error)
     return 1
   _printed(found, runs, argv[1:])

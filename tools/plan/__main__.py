@@ -1,4 +1,4 @@
-"""Whether a job fits a TPU topology, and how fast a step could be.
+r"""Whether a job fits a TPU topology, and how fast a step could be.
 
 python -m tools.plan --config=configs/rrm_7b.py --topology=v5e:4x4 \
   [--stage=rl] [--programs=update,decode] [--level=O1] [--search]

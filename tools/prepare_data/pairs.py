@@ -1,4 +1,4 @@
-"""Makes pairs to train a judge on from questions that can be verified.
+r"""Makes pairs to train a judge on from questions that can be verified.
 
   python -m tools.prepare_data pairs --problems=gsm8k/test \
     --answers=gsm8k/solutions,tora --output=DIR [--per_question=4] \
@@ -111,7 +111,7 @@ def main(argv: Sequence[str]) -> int:
       given.balanced,
     )
     _write(found, Path(given.output))
-  except ValueError as error:
+  except setup.TOLD as error:
     setup.fail(error)
     return 1
   print(readable(found.report))

@@ -85,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
     if flags.FLAGS.output is not None:
       for path in _keep(spec, found.items, Path(flags.FLAGS.output)):
         print(f"kept: {path}")
-  except ValueError as error:
+  except setup.TOLD as error:
     setup.fail(error)
     return 1
   return 0

@@ -134,7 +134,9 @@ def opened(cfg: config.Judge, output: Path) -> Iterator[Opened]:
     one = _Answering(server.identity, _batches(server), _Everything())
   else:
     judge = judges.load(_MODEL.value, cfg, _WEIGHTS.value)
-    short = _Short(judge, cfg.max_prompt_tokens)
+    new = cfg.sampling.max_new_tokens
+    limit = loading.room(judge.cfg, cfg.max_prompt_tokens, new)
+    short = _Short(judge, limit)
     one = _Answering(judge.identity, judge.stream, short)
   with Cache(Path(_CACHE.value or output / "cache")) as cache:
     logging.info(cache.told(one.identity))

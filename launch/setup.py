@@ -19,8 +19,8 @@ import configs
 TOLD = (ValueError, OSError)
 
 _NONE = (
-  "config.{}: the config file leaves this field None, where no flag can fill it; set "
-  "it in the file"
+  "config.{}: the config file leaves this field None, where no flag can fill "
+  "it; set it in the file"
 )
 _PLAINER = {
   r"flag --(\w+)=None: Flag .* other than None": (
@@ -31,6 +31,10 @@ _PLAINER = {
   r"module 'config_config' has no": "{file} has no function get_config()",
   r"^(Unknown command line flag .*)$": "{}; --help lists the flags",
   r"^flag (--\S+: .*)$": "{}",
+  r"^'(\w+)'$": (
+    "the config file has no field {}, and no flag can add one; give what it "
+    "returns to rrm_jax.config.complete first, which adds what is left out"
+  ),
   r"because of an earlier failure to load: (.*)$": "{file}: {}",
 }
 

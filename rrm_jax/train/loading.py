@@ -41,6 +41,7 @@ def splits(job: config.Job, tokenizer: Tokenizer, folder: Path) -> Splits:
       builder.load(job.data, job.seed, "test", folder),
     )
   templates = dict.fromkeys(job.stages[name].template for name in job.order)
+  limit = room(job.model, job.data.max_prompt_tokens, _most_new(job))
   if job.data.source == "gsm8k":
     parts = [public_sets.resolve(f"gsm8k/{part}") for part in Splits._fields]
   elif Path(job.data.source).is_dir():
@@ -59,11 +60,13 @@ def splits(job: config.Job, tokenizer: Tokenizer, folder: Path) -> Splits:
     parts = list(holding_out.split(everything, count))
   parts = list(map(labelled, parts))
   for template in templates:  # a prompt must fit in every stage
-    parts = [
-      fitting(part, tokenizer, template, job.data.max_prompt_tokens)
-      for part in parts
-    ]
-  return Splits(*parts)
+    parts = [fitting(part, tokenizer, template, limit) for part in parts]
+  found = Splits(*parts)
+  logging.info(
+    "%s: %d comparisons to train on, %d held out",
+    job.data.source, len(found.train), len(found.test),
+  )  # fmt: skip
+  return found
 
 
 def pipeline(train: Source, stage: config.Stage, seed: int) -> Pipeline:
@@ -76,6 +79,38 @@ def pipeline(train: Source, stage: config.Stage, seed: int) -> Pipeline:
     stage.comparisons if isinstance(stage, config.Grpo) else stage.batch_size
   )
   return Pipeline(train, rows, seed, stage.curriculum, stage.steps)
+
+
+def room(cfg: config.Model, limit: int, new: int) -> int:
+  """The longest prompt that may be, where `new` tokens are written to it.
+
+  Args:
+    cfg: The model, which has room for so much and no more.
+    limit: The longest that is wanted.
+    new: The most tokens that are sampled.
+
+  Raises:
+    ValueError: the model has no room for a prompt.
+  """
+  if new >= cfg.max_positions:
+    raise ValueError(
+      f"max_new_tokens={new} leaves no room for a prompt: the model is made "
+      f"for max_positions={cfg.max_positions}; lower max_new_tokens"
+    )
+  return min(limit, cfg.max_positions - new)
+
+
+def _most_new(job: config.Job) -> int:
+  """The most tokens that a job samples to a prompt."""
+  stages = [job.stages[name] for name in job.order]
+  most = [
+    stage.sampling.max_new_tokens
+    for stage in stages
+    if isinstance(stage, config.Grpo)
+  ]
+  if job.evaluation.roles or job.evaluation.every:
+    most.append(job.evaluation.max_new_tokens)
+  return max(most, default=0)
 
 
 def labelled(comparisons: Sequence[Comparison]) -> list[Comparison]:
@@ -107,11 +142,17 @@ def fitting(
 ) -> list[Comparison]:
   """Those with prompts of at most `limit` tokens; the others are named.
 
+  In either order: the tokens where texts meet may differ.
+
   Raises:
     ValueError: none is short enough.
   """
   lengths = [
-    len(prompt(c, False, tokenizer, template).tokens) for c in comparisons
+    max(
+      len(prompt(one, swapped, tokenizer, template).tokens)
+      for swapped in (False, True)
+    )
+    for one in comparisons
   ]
   return _within(comparisons, lengths, limit)
 
@@ -156,7 +197,8 @@ def _within(
   if len(long) == len(items):
     raise ValueError(
       f"all {len(long)} prompts are longer than {limit} tokens, the shortest "
-      f"has {min(lengths)}; raise the limit"
+      f"has {min(lengths)}; raise max_prompt_tokens, or if that is not it, "
+      "lower max_new_tokens: both must fit into the model's max_positions"
     )
   if long:
     more = f" and {len(long) - 10} more" if len(long) > 10 else ""

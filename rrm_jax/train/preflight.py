@@ -37,9 +37,8 @@ def check(
       _check_rows(stage, layout)
       pipeline(data.train, stage, job.seed)
       prompt = prompts.prompt(data.train[0], False, tokenizer, stage.template)
-      longest = _longest(job, len(prompt.tokens))
       if isinstance(stage, config.Grpo):
-        _check_room(job.model, longest, stage.sampling.max_new_tokens)
+        _check_room(job.model, len(prompt.tokens), stage.sampling.max_new_tokens)
         script = prompts.script(tokenizer, stage.template)
         prompts.thinking_limit(stage.sampling, script)
         _say_unshared(name, stage, job.model, layout)
@@ -77,17 +76,12 @@ def _check_rows(stage: config.Stage, layout: Layout) -> None:
     )
 
 
-def _longest(job: config.Job, first: int) -> int:
-  """Tokens of the longest prompt that may come."""
-  if job.data.source == arithmetic.SOURCE:
-    return first  # all are as long
-  return job.data.max_prompt_tokens
-
-
 def _check_room(model: config.Model, prompt: int, room: int) -> None:
+  """The built-in task's prompts are as long as its first; others that have no
+  room are left out when they are loaded."""
   if prompt + room > model.max_positions:
     raise ValueError(
-      f"prompts of up to {prompt} tokens and {room} after them, the model is "
+      f"prompts of {prompt} tokens and {room} after them, the model is "
       f"made for max_positions={model.max_positions}; lower max_new_tokens, "
       "row_tokens or data.max_prompt_tokens"
     )
@@ -124,8 +118,7 @@ def _check_evaluation(
     template = job.stages[name].template
     prompt = prompts.prompt(data.test[0], False, tokenizer, template)
     with _named("evaluation"):
-      longest = _longest(job, len(prompt.tokens))
-      _check_room(job.model, longest, cfg.max_new_tokens)
+      _check_room(job.model, len(prompt.tokens), cfg.max_new_tokens)
       if name in (measured.get("before"), measured.get("after")):
         _check_budgets(cfg, tokenizer, template)
 

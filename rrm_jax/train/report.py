@@ -1,14 +1,15 @@
 """The report at the end of a job: report.json and its pictures."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from rrm_jax import metrics, sharding, voting, weights, workdir
+from rrm_jax import config, metrics, sharding, voting, weights, workdir
 from rrm_jax.analysis import accuracy, plots, test_time
 from rrm_jax.analysis.roles import LABELS
-from rrm_jax.records import Judgement
+from rrm_jax.records import Judgement, Question
+from rrm_jax.train import loop
 from rrm_jax.train.job import Job
 
 
@@ -17,6 +18,9 @@ def write(job: Job) -> dict:
 
   Returns:
     What is in report.json; see `analysis.summary.readable` for its shape.
+
+  Raises:
+    loop.Interrupted: asked to stop.
   """
   timer = metrics.PhaseTimer()
   roles = job.cfg.evaluation.roles
@@ -45,51 +49,96 @@ def write_json(path: Path, content: Mapping) -> None:
 
 def _measure(job: Job, role: str, where: str) -> dict[str, Any]:
   cfg = job.cfg.evaluation
-  stage = job.cfg.stages[where.partition("@")[0]]
-  params = weights.saved_params(job.cfg, job.folder, where, job.layout)
+  template = job.cfg.stages[where.partition("@")[0]].template
+  said = _judged(job, role, where, template)
   comparisons = job.held_out(cfg.comparisons)
-  runs: dict[str, list[Judgement]] = {}
-  for temperature in cfg.temperatures:
-    judge = job.judge(params, stage.template, temperature)
-    runs[str(temperature)] = judge(voting.questions(comparisons))
+  hottest = said["temperature", cfg.temperatures[0]]
   measured: dict[str, Any] = {
     "temperatures": {
-      temperature: accuracy.summary(judgements, comparisons)
-      for temperature, judgements in runs.items()
+      str(temperature): accuracy.summary(
+        said["temperature", temperature], comparisons
+      )
+      for temperature in cfg.temperatures
     },
-    "length": test_time.length_by_subset(
-      runs[str(cfg.temperatures[0])], comparisons
-    ),
+    "length": test_time.length_by_subset(hottest, comparisons),
   }
+  if cast := said.get(("votes", 0)):
+    some = job.held_out(cfg.vote_comparisons)
+    measured["votes"] = test_time.votes(cast, some, cfg.votes)
+  budgets = {
+    int(b): some for (kind, b), some in said.items() if kind == "budget"
+  }
+  if budgets:
+    some = job.held_out(cfg.budget_comparisons)
+    measured["budgets"] = test_time.budget_curve(budgets, some)
+  return measured
+
+
+class _Wanted(NamedTuple):
+  """Questions, and how the answers are drawn."""
+
+  temperature: float
+  budget: int
+  questions: Sequence[Question]
+
+
+def _wanted(
+  job: Job, role: str, template: config.Template
+) -> dict[tuple[str, float], _Wanted]:
+  """All that is asked of a role's model, by what for."""
+  cfg = job.cfg.evaluation
   hottest = cfg.temperatures[0]
+  asked = voting.questions(job.held_out(cfg.comparisons))
+  wanted = {("temperature", t): _Wanted(t, -1, asked) for t in cfg.temperatures}
   if cfg.votes and role in ("before", "middle", "after"):
     some = job.held_out(cfg.vote_comparisons)
-    judge = job.judge(params, stage.template, hottest)
-    votes = judge(voting.questions(some, max(cfg.votes)))
-    measured["votes"] = test_time.votes(votes, some, cfg.votes)
-  if cfg.budgets and role in ("before", "after") and stage.template.thinking:
-    some = job.held_out(cfg.budget_comparisons)
-    asked = voting.questions(some)
-    measured["budgets"] = test_time.budget_curve(
-      {
-        budget: job.judge(params, stage.template, hottest, budget)(asked)
-        for budget in cfg.budgets
-      },
-      some,
-    )
-  return measured
+    asked = voting.questions(some, max(cfg.votes))
+    wanted["votes", 0] = _Wanted(hottest, -1, asked)
+  if role in ("before", "after") and template.thinking:
+    asked = voting.questions(job.held_out(cfg.budget_comparisons))
+    wanted |= {("budget", b): _Wanted(hottest, b, asked) for b in cfg.budgets}
+  return wanted
+
+
+def _judged(
+  job: Job, role: str, where: str, template: config.Template
+) -> dict[tuple[str, float], list[Judgement]]:
+  """The answers to all that is wanted; shows how far it is.
+
+  Raises:
+    loop.Interrupted: asked to stop.
+  """
+  wanted = _wanted(job, role, template)
+  params = weights.saved_params(job.cfg, job.folder, where, job.layout)
+  total = sum(len(one.questions) for one in wanted.values())
+  said, done = {}, 0
+  with metrics.Progress(f"evaluate {role}", total) as progress:
+    for purpose, (temperature, budget, questions) in wanted.items():
+      judge = job.judge(params, template, temperature, budget)
+      made: dict[int, Judgement] = {}
+      for batch in judge.stream(questions):
+        made |= batch.made
+        progress.update(done + len(made), batch.figures)
+        if job.interrupted():
+          raise loop.Interrupted("the report, which begins anew")
+      done += len(made)
+      said[purpose] = [made[number] for number in range(len(questions))]
+  return said
 
 
 def _learning_curves(
   job: Job, roles: Mapping[str, str]
 ) -> dict[str, list[dict]]:
-  """Held-out accuracy by step of the stages behind the trained roles."""
+  """Held-out accuracy by step of the stages behind the trained roles.
+
+  No verdict counts 0.5, as everywhere in the report.
+  """
   rows = metrics.read(job.folder)
   curves = {}
   for role in ("after", "control", "direct"):
     phase = f"{roles.get(role, '').partition('@')[0]}_heldout"
     points = [
-      {"step": row["step"], "accuracy": row["accuracy"]}
+      {"step": row["step"], "accuracy": row["accuracy"] + row["invalid"] / 2}
       for row in rows
       if row["phase"] == phase
     ]

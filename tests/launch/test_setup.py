@@ -61,6 +61,12 @@ WRITTEN = {
   "reads.py": MINE.format("return open('nowhere.json').read()"),
   "dict.py": MINE.format("return {'name': 'x'}"),
   "empty.py": "",
+  "few.py": """
+import ml_collections
+
+def get_config():
+  return ml_collections.ConfigDict({"name": "few"})
+""",
 }
 
 
@@ -96,8 +102,8 @@ def folder(tmp_path_factory):
           "--workdir=run",
           f"--config.stages.warm_start.gate{field}=None",
         ],
-        f"config.stages.warm_start.gate{field}: the config file leaves this field "
-        "None, where no flag can fill it; set it in the file",
+        f"config.stages.warm_start.gate{field}: the config file leaves this "
+        "field None, where no flag can fill it; set it in the file",
       )
       for field in ("", ".every")
     ),
@@ -119,6 +125,12 @@ def folder(tmp_path_factory):
       ["--config=dict.py", "--workdir=run"],
       "--config=dict.py: its get_config() returns dict, must return an "
       "ml_collections.ConfigDict",
+    ),
+    (
+      ["--config=few.py", "--workdir=run", "--config.seed=3"],
+      "the config file has no field seed, and no flag can add one; give what "
+      "it returns to rrm_jax.config.complete first, which adds what is left "
+      "out",
     ),
     (
       ["--config=empty.py", "--workdir=run"],

@@ -44,6 +44,42 @@ def test_nothing_fits(comparisons):
     loading.fitting(comparisons, tokenizers.arithmetic(), TEMPLATE, limit=7)
 
 
+def test_the_model_has_no_room_for_a_prompt():
+  cfg = config.Model(80, 8, 16, 2, 2, 1, 4, max_positions=64)
+  assert loading.room(cfg, 100, 24) == 40
+  assert loading.room(cfg, 30, 24) == 30
+  message = r"max_new_tokens=64 leaves no room .* max_positions=64; lower"
+  with pytest.raises(ValueError, match=message):
+    loading.room(cfg, 100, 64)
+
+
+def test_prompts_that_the_model_has_no_room_for_are_left_out(tmp_path, caplog):
+  """Or a run would end where it comes to the first of them."""
+  lengths = [4] * 20 + [8] * 10  # of queries; each has 4 tokens more
+  made = [
+    arithmetic.comparison(config.Data(max_terms=terms), 0, "train", i)
+    for i, terms in enumerate(lengths)
+  ]
+  rows = [
+    {"id": c.uid, "query": c.query, "chosen": "1", "rejected": "2"}
+    for c in made
+  ]
+  path = tmp_path / "pairs.jsonl"
+  path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+  values = small_job.mapping() | {"data": {"source": str(path)}}
+  values["model"] |= {"max_positions": 18}  # of which 8 are sampled
+  cfg = config.from_mapping(config.Job, values)
+  with caplog.at_level(logging.INFO):
+    found = loading.splits(cfg, tokenizers.arithmetic(), tmp_path)
+  kept = [part[i] for part in found for i in range(len(part))]
+  assert sorted(one.uid for one in kept) == sorted(c.uid for c in made[:20])
+  assert "longer than 10 tokens" in caplog.text
+  trained, held_out = map(len, found)
+  assert (
+    f"{trained} comparisons to train on, {held_out} held out" in caplog.text
+  )
+
+
 def test_a_users_file_is_split(tmp_path, comparisons):
   path = tmp_path / "pairs.jsonl"
   rows = [

@@ -226,10 +226,7 @@ def test_a_job():
     ("engine.columns", 0, "columns=0 must be at least 1"),
     ("engine.slots", 0, "slots=0 must be at least 1"),
     ("checkpoint.keep", 0, "config.checkpoint: keep=0 must be at least 1"),
-    ("evaluation.temperatures", [], r"temperatures=\(\) must be one or more"),
-    ("evaluation.temperatures", [-1.0], "none negative"),
-    ("evaluation.votes", [0], r"votes=\(0,\) must be at least 1"),
-    ("evaluation.budgets", [-1], r"budgets=\(-1,\) at least 0"),
+    ("evaluation.budgets", [-1], "budgets=.* must be at least 0"),
     ("evaluation.every", -1, "config.evaluation: every=-1 must be at least 0"),
     ("rollouts_every", -1, "rollouts_every=-1 must be at least 0"),
     ("stages.rl.pass_rates", [0.5], r"pass_rates=\(0.5,\) must be two shares"),
@@ -303,24 +300,12 @@ def test_an_answer_is_counted_from_a_closing_tag():
       from_mapping(config.Job, mapping)
 
 
-@pytest.mark.parametrize(
-  ("fields", "refused"),
-  [
-    ({}, "divided by its own deviation"),
-    ({"std_normalized": False}, ""),
-    ({"baseline": "batch"}, ""),
-    ({"baseline": "leave_one_out", "std_normalized": False}, ""),
-    ({"kl_in": "loss"}, "has no gradient on average"),
-  ],
-)
-def test_where_the_divergence_may_be(fields, refused):
-  fields = {"kl_in": "reward", "kl_estimator": "k1"} | fields
-  config.Objective(**fields)  # without a coefficient it makes no difference
-  if not refused:
-    config.Objective(kl_coefficient=0.1, **fields)
-    return
-  with pytest.raises(ValueError, match=refused):
-    config.Objective(kl_coefficient=0.1, **fields)
+def test_where_the_divergence_may_be():
+  for estimator, where in (("k1", "reward"), ("k3", "reward"), ("k3", "loss")):
+    config.Objective(kl_coefficient=0.1, kl_estimator=estimator, kl_in=where)
+  config.Objective(kl_estimator="k1")  # without a coefficient it is nowhere
+  with pytest.raises(ValueError, match="has no gradient on average"):
+    config.Objective(kl_coefficient=0.1, kl_estimator="k1")
 
 
 def test_a_stage_may_be_left_out():

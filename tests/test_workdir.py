@@ -33,9 +33,12 @@ def test_round_trip(tmp_path):
 
 
 def test_a_config_that_nothing_came_of_is_replaced(tmp_path):
+  assert not workdir.check_config(tmp_path, JOB)
   workdir.write_config(tmp_path, JOB)
+  assert workdir.check_config(tmp_path, JOB)
   (tmp_path / "metrics.jsonl").touch()  # as it is before the first step
   other = dataclasses.replace(JOB, seed=1)
+  assert not workdir.check_config(tmp_path, other)
   workdir.write_config(tmp_path, other)
   assert workdir.read_config(tmp_path) == other
 

@@ -63,7 +63,9 @@ class Objective:
       at 0 no reference is kept.
     kl_estimator: Which of Schulman's estimates of it.
     kl_in: Whether it is part of the loss, each token's with the tokens, or
-      taken off the rewards, the sum of a sample's.
+      taken off the rewards, the sum of a sample's. There `std_normalized`
+      over the group divides it too: in a group that is all right or all wrong,
+      even a divergence of rounding then counts as much as a verdict.
     importance_cap: Truncated importance sampling: the learner's own
       log-probabilities are the old ones, and a token weighs as many times more
       as it is likelier there than in the sampler, at most this often. 0 takes
@@ -100,18 +102,10 @@ class Objective:
         f"importance_cap={self.importance_cap} would make even what sampler "
         "and learner agree on weigh less; set it to 1 or more, or 0 for none"
       )
-    if not self.kl_coefficient:
-      return
-    if self.kl_in == "loss" and self.kl_estimator == "k1":
+    if (
+      self.kl_in == "loss" and self.kl_coefficient and self.kl_estimator == "k1"
+    ):
       raise ValueError(
         'kl_estimator="k1" has no gradient on average when it is in the loss; '
         'take "k2" or "k3", or kl_in="reward"'
-      )
-    per_group = self.baseline == "group" and self.std_normalized
-    if self.kl_in == "reward" and per_group:
-      raise ValueError(
-        'kl_in="reward" with std_normalized=True: in a group that is all right '
-        "or all wrong the divergence, be it rounding, would be divided by its "
-        "own deviation, and count as much as a verdict; set "
-        'std_normalized=False, or baseline="batch"'
       )

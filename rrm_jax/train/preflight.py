@@ -38,7 +38,9 @@ def check(
       pipeline(data.train, stage, job.seed)
       prompt = prompts.prompt(data.train[0], False, tokenizer, stage.template)
       if isinstance(stage, config.Grpo):
-        _check_room(job.model, len(prompt.tokens), stage.sampling.max_new_tokens)
+        _check_room(
+          job.model, len(prompt.tokens), stage.sampling.max_new_tokens
+        )
         script = prompts.script(tokenizer, stage.template)
         prompts.thinking_limit(stage.sampling, script)
         _say_unshared(name, stage, job.model, layout)

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from rrm_jax import config, workdir
+from rrm_jax import config
 from rrm_jax.records import Message
 from rrm_jax.text import tokenizer as tokenizers
 from rrm_jax.train import loading, preflight
@@ -83,16 +83,6 @@ def test_prompts_that_are_not_shared_are_told_of(
   assert bool(told) == warned
   if warned:
     assert "stages.rl" in told[0] and "8 prompts do not divide" in told[0]
-
-
-def test_a_refused_config_leaves_the_workdir_free(tmp_path):
-  cfg = config.from_mapping(config.Job, small_job.mapping())
-  other = dataclasses.replace(cfg, seed=7)
-  assert not workdir.check_config(tmp_path, other)
-  workdir.write_config(tmp_path, cfg)
-  assert workdir.check_config(tmp_path, cfg)
-  with pytest.raises(ValueError, match="seed: 0 there, 7 now"):
-    workdir.check_config(tmp_path, other)
 
 
 def test_too_few_comparisons_to_hold_some_out(tmp_path):

@@ -76,6 +76,7 @@ def test_finished_job_changes_nothing(whole):
 
 def test_another_seed_gives_other_weights(whole, tmp_path):
   values = _values() | {"seed": 1, "order": ["warm_start"]}
+  values["evaluation"] = {}
   other = small_job.run(tmp_path, values)
   first, second = (
     jax.tree.leaves(weights[0])

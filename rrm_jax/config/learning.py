@@ -45,7 +45,8 @@ class Objective:
   """What reinforcement learning ascends; by default GRPO's, summed as DAPO's.
 
   Attributes:
-    policy: "clip", PPO's surrogate; "gspo", with the ratio of whole sequences;
+    policy: "clip", PPO's surrogate; "gspo", with the ratio of whole sequences
+      (whose paper aggregates by "sequence");
       "cispo", the clipped ratio as a weight; "reinforce", without ratios.
       Formulas and sources are in `rl/losses.py`.
     clip_low: A ratio is clipped below 1 - clip_low,

@@ -108,7 +108,8 @@ def _most_new(job: config.Job) -> int:
     for stage in stages
     if isinstance(stage, config.Grpo)
   ]
-  if job.evaluation.roles or job.evaluation.every:
+  gated = any(isinstance(one, config.Sft) and one.gate for one in stages)
+  if gated or job.evaluation.roles or job.evaluation.every:
     most.append(job.evaluation.max_new_tokens)
   return max(most, default=0)
 

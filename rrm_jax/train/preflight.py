@@ -27,7 +27,7 @@ def check(
     ValueError: the mesh cuts the model or a batch unevenly, a row is longer
       than the model is made for, a budget does not fit, the recipe or the
       curriculum is of other data, or the report is on weights that will not be
-      there. The message begins with the field.
+      there. The message names the field.
   """
   layouts.decode_layout(layout, job.engine.weights, job.model)
   train_state.abstract_params(job.model, layout)
@@ -83,16 +83,16 @@ def _check_room(model: config.Model, prompt: int, room: int) -> None:
   room are left out when they are loaded."""
   if prompt + room > model.max_positions:
     raise ValueError(
-      f"prompts of {prompt} tokens and {room} after them, the model is "
-      f"made for max_positions={model.max_positions}; lower max_new_tokens, "
-      "row_tokens or data.max_prompt_tokens"
+      f"rows may have {prompt + room} tokens, the model is made for "
+      f"max_positions={model.max_positions}; lower max_new_tokens, row_tokens "
+      "or data.max_prompt_tokens"
     )
 
 
 def _say_unshared(
   name: str, stage: config.Grpo, model: config.Model, layout: Layout
 ) -> None:
-  """Says where prompts are learnt from once with each of their completions."""
+  """Says where learning reads a prompt as often as it has completions."""
   if grpo.way(stage, model, layout).shared:
     return
   parts = stage.minibatches * stage.microbatches * layout.batch_parts
@@ -116,8 +116,12 @@ def _check_evaluation(
     with _named(f"evaluation.{role}={where!r}"):
       _check_saved(job, where)
   measured = {r: where.partition("@")[0] for r, where in cfg.roles.items()}
-  for name in job.order if cfg.every else dict.fromkeys(measured.values()):
-    template = job.stages[name].template
+  for name in job.order:
+    stage = job.stages[name]
+    gated = isinstance(stage, config.Sft) and stage.gate is not None
+    if not (cfg.every or gated or name in measured.values()):
+      continue
+    template = stage.template
     prompt = prompts.prompt(data.test[0], False, tokenizer, template)
     with _named("evaluation"):
       _check_room(job.model, len(prompt.tokens), cfg.max_new_tokens)

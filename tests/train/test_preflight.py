@@ -37,9 +37,13 @@ def test_the_small_job_passes(tmp_path):
     ("stages.rl.curriculum", [0], r"curriculum\[0\]=0 leaves no comparisons"),
     ("stages.rl.template", {"file": "no.txt"}, "stages.rl: template file 'no"),
     ("stages.rl.sampling.thinking_budget", 6, "rl: thinking_budget=6 .* fit"),
-    ("stages.warm_start.row_tokens", 40_000, "warm_start: .* 40000 after"),
-    ("stages.rl.sampling.max_new_tokens", 32_768, "rl: prompts of 8 tok"),
-    ("evaluation.max_new_tokens", 32_768, "evaluation: prompts of 8"),
+    (
+      "stages.warm_start.row_tokens",
+      40_000,
+      "warm_start: rows may have 40000 tok",
+    ),
+    ("stages.rl.sampling.max_new_tokens", 32_768, "rl: rows may have 32776 t"),
+    ("evaluation.max_new_tokens", 32_768, "evaluation: rows may have 32776"),
     ("evaluation.budgets", [0, 5], "evaluation: thinking_budget=5"),
     ("evaluation.after", "r1", "evaluation.after='r1': no stage 'r1' is run"),
     ("evaluation.middle", "rl@7", "='rl@7': stage rl has the steps 0 to 6"),
@@ -55,6 +59,18 @@ def test_refused(tmp_path, path, value, message):
   ):
     pass
   assert not (tmp_path / "checkpoints").exists()
+
+
+def test_what_a_gate_writes_must_fit_too(tmp_path):
+  values = changed("evaluation", {"max_new_tokens": 32_768})
+  with small_job.opened(tmp_path, values):
+    pass
+  values["stages"]["warm_start"]["gate"] = {"every": 3, "step_accuracy": 0.1}
+  with (
+    pytest.raises(ValueError, match="evaluation: rows may have 32776 tokens"),
+    small_job.opened(tmp_path, values),
+  ):
+    pass
 
 
 def test_traces_are_of_the_built_in_task(tmp_path):

@@ -94,13 +94,13 @@ def _votes(judges: Mapping) -> list[str]:
 
 
 def _budgets(curve: list) -> list[str]:
+  if not curve:
+    return []
   heads = [str(row["budget"]) for row in curve]
   rows = {
     "accuracy": [percent(row["accuracy"]) for row in curve],
     "tokens": [number(row["tokens"], "{:.0f}") for row in curve],
   }
-  if not curve:
-    return []
   return tables("Accuracy by thinking budget in tokens, %", heads, rows, 9)
 
 

@@ -152,19 +152,19 @@ def length_by_subset(
   """
   known = scores.by_uid(comparisons)
   groups = scores.grouped(judgements, known)
-  lengths: dict[str, list[float]] = {}
-  for uid, group in groups.items():
-    lengths.setdefault(known[uid].subset, []).append(
-      float(np.mean([judgement.thinking_tokens for judgement in group]))
-    )
   rows = [
     {
       "subset": subset,
       "difficulty": difficulty.difficulty(subset),
-      **scores.interval(np.array(lengths[subset]), "thinking_tokens"),
-      "comparisons": len(lengths[subset]),
+      **scores.over_comparisons(
+        [
+          (uid, j.thinking_tokens) for uid, group in part.items() for j in group
+        ],
+        "thinking_tokens",
+      ),
+      "comparisons": len(part),
     }
-    for subset in difficulty.ordered(lengths)
+    for subset, part in scores.by_subset(groups, known).items()
   ]
   pairs = [
     (difficulty.difficulty(known[uid].subset), judgement.thinking_tokens)

@@ -11,7 +11,8 @@ the mean of the four sets' accuracies, as RM-R1's harness has it.
 from collections.abc import Sequence
 
 from rrm_jax.benchmarks.outcomes import Value, whole_groups
-from rrm_jax.benchmarks.score import Score, stratum
+from rrm_jax.benchmarks.plain import averaged
+from rrm_jax.benchmarks.score import Score, by_subset
 
 _PAIRS, _GROUPS = "Pairwise_set", "BoN_set"
 SETS = tuple(
@@ -37,24 +38,22 @@ def score(values: Sequence[Value]) -> Score:
   Raises:
     ValueError: a set is missing, or a value of none of them.
   """
-  parts: dict[str, list[Value]] = {name: [] for name in SETS}
-  for value in values:
-    name = "/".join(value.subset.split("/")[:2])
-    if name not in parts:
-      raise ValueError(
-        f"subset={value.subset!r} of {value.uid!r} must begin with one of "
-        f"{', '.join(SETS)}"
-      )
-    parts[name].append(value)
-  empty = [name for name, part in parts.items() if not part]
+  parts = by_subset(value._replace(subset=_set(value)) for value in values)
+  empty = [name for name in SETS if name not in parts]
   if empty:
     raise ValueError(
       f"RMB's sets {', '.join(empty)} have no judgements; judge the whole "
       "benchmark"
     )
-  strata = tuple(
-    stratum(name, 1 / len(SETS), part, [value.uid for value in part])
-    for name, part in parts.items()
-  )
-  sections = {one.name: one.mean for one in strata}
-  return Score(sum(sections.values()) / len(SETS), sections, strata)
+  return averaged([value for name in SETS for value in parts[name]])
+
+
+def _set(value: Value) -> str:
+  """Which of the four a value counts towards."""
+  name = "/".join(value.subset.split("/")[:2])
+  if name not in SETS:
+    raise ValueError(
+      f"subset={value.subset!r} of {value.uid!r} must begin with one of "
+      f"{', '.join(SETS)}"
+    )
+  return name

@@ -34,12 +34,15 @@ def upsets(table: Float[np.ndarray, "n n"], strengths: np.ndarray) -> float:
   return float((table * (lower + 0.5 * equal)).sum())
 
 
-def summary(contests: Mapping[str, Contest], sizes: Mapping[str, int]) -> dict:
+def summary(
+  contests: Mapping[str, Contest], sizes: Mapping[str, int], prior: float
+) -> dict:
   """The figures of `report.json` about consistency.
 
   Args:
     contests: What was played, by prompt.
     sizes: Candidates of each prompt.
+    prior: Of the Bradley-Terry rating, in games.
 
   Returns:
     `triples`: with a winner in each of their pairs; `cyclic`: of those;
@@ -53,7 +56,7 @@ def summary(contests: Mapping[str, Contest], sizes: Mapping[str, int]) -> dict:
     bad, all_ = triples(table)
     cyclic.append(bad)
     whole.append(all_)
-    wrong += upsets(table, posterior.strengths(table, 0.1))
+    wrong += upsets(table, posterior.strengths(table, prior))
     games += table.sum()
   count = sum(whole)
   return {

@@ -78,7 +78,9 @@ def figures(
     "rating": one(rating),
     "judge": None if judge is None else dict(judge),
     "consistency": cycles.summary(
-      outcome.contests, {g.uid: len(g.responses) for g in groups}
+      outcome.contests,
+      {g.uid: len(g.responses) for g in groups},
+      rating.prior,
     ),
     "best_of": best_of.figures(
       groups, outcome, rating, extract=extract, **drawn

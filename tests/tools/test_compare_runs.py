@@ -128,6 +128,12 @@ def test_a_benchmark_in_part_has_the_plain_mean(tmp_path):
   [
     ("report.json", None, "report.json: No such file or directory; give the"),
     ("report.json", "{", "report.json is no JSON"),
+    ("report.json", "[]", "report.json is no report of launch.evaluate"),
+    (
+      "report.json",
+      '{"name": "gsm8k", "model": "m", "schedule": {}}',
+      "report.json is of launch.tournament",
+    ),
     ("judgements.jsonl", None, "judgements.jsonl cannot be read"),
     (
       "judgements.jsonl",

@@ -31,7 +31,7 @@ def test_triples_are_counted_one_by_one(count, seed):
 
 def test_a_consistent_judge_has_no_cycles():
   outcome = run.play([group(6)], ordered(), config.Schedule("round_robin"))
-  assert cycles.summary(outcome.contests, {"p": 6}) == {
+  assert cycles.summary(outcome.contests, {"p": 6}, 0.1) == {
     "triples": 20,
     "cyclic": 0,
     "transitivity": 1.0,
@@ -44,12 +44,12 @@ def test_a_coin_makes_a_quarter_of_the_triples_cyclic():
   groups = [group(8, f"p{i}") for i in range(300)]
   judge = simulated.flat(0.5)
   outcome = run.play(groups, judge, config.Schedule("round_robin"))
-  found = cycles.summary(outcome.contests, {g.uid: 8 for g in groups})
+  found = cycles.summary(outcome.contests, {g.uid: 8 for g in groups}, 0.1)
   assert found["triples"] == 300 * 56
   assert found["transitivity"] == pytest.approx(0.75, abs=0.02)
 
 
 def test_nothing_played_has_no_figures():
-  found = cycles.summary({"p": run.contests.contest(group(3))}, {"p": 3})
+  found = cycles.summary({"p": run.contests.contest(group(3))}, {"p": 3}, 0.1)
   assert (found["triples"], found["transitivity"]) == (0, None)
   assert found["upsets"] is None

@@ -40,6 +40,13 @@ def read(folder: Path) -> Run:
     ) from None
   except ValueError as error:
     raise ValueError(f"{path} is no JSON: {error}") from None
+  if not isinstance(report, dict) or not {"name", "model"} <= set(report):
+    raise ValueError(f"{path} is no report of launch.evaluate")
+  if "schedule" in report:
+    raise ValueError(
+      f"{path} is of launch.tournament, whose strategy chose what was judged; "
+      "compare tournaments with its --beside"
+    )
   return Run(report, files.read(folder / "judgements.jsonl"))
 
 

@@ -46,9 +46,9 @@ class Objective:
 
   Attributes:
     policy: "clip", PPO's surrogate; "gspo", with the ratio of whole sequences
-      (whose paper aggregates by "sequence");
-      "cispo", the clipped ratio as a weight; "reinforce", without ratios.
-      Formulas and sources are in `rl/losses.py`.
+      (its paper's aggregation is "sequence"); "cispo", the clipped ratio as a
+      weight; "reinforce", without ratios. Formulas and sources are in
+      `rl/losses.py`.
     clip_low: A ratio is clipped below 1 - clip_low,
     clip_high: and above 1 + clip_high; neither by "reinforce". GSPO's ratios
       are close to 1: its paper has 3e-4 and 4e-4.

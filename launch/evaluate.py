@@ -103,9 +103,20 @@ def _evaluate(
 
 def _one(cfg: config.Evaluate, output: Path, table: Path) -> int:
   data = report_card.read(_DATA.value)
+  _keep_others(data, output)
   with judges.opened(cfg, output) as judge:
     _evaluate(data, judge, cfg, output, table)
   return 0
+
+
+def _keep_others(data: report_card.DataSet, output: Path) -> None:
+  """Refuses to overwrite what another judge said, or on other data.
+
+  Raises:
+    ValueError: it is there.
+  """
+  run = {"name": data.spec, **judges.names()}
+  setup.keep_others(output / "report.json", run)
 
 
 def _all(cfg: config.Evaluate, output: Path, table: Path) -> int:
@@ -125,10 +136,14 @@ def _all(cfg: config.Evaluate, output: Path, table: Path) -> int:
     raise ValueError(
       f"no benchmark can be read: {next(iter(missing.values()))}"
     )
+  sets = {
+    output / d.spec.replace("/", "-"): d for d in report_card.joined(found)
+  }
+  for folder, data in sets.items():
+    _keep_others(data, folder)
   reports: list[dict] = []
   with judges.opened(cfg, output) as judge:
-    for data in report_card.joined(found):
-      folder = output / data.spec.replace("/", "-")
+    for folder, data in sets.items():
       folder.mkdir(exist_ok=True)
       try:
         reports.append(_evaluate(data, judge, cfg, folder, table))

@@ -109,6 +109,11 @@ def check() -> None:
     )
 
 
+def names() -> dict[str, str]:
+  """What the flags call the judge, as reports have it."""
+  return {"model": _MODEL.value or _JUDGE.value, "weights": _WEIGHTS.value}
+
+
 @contextlib.contextmanager
 def opened(cfg: config.Judge, output: Path) -> Iterator[Opened]:
   """The judge that the flags name.

@@ -1,12 +1,13 @@
 """What every binary sets before it works: logs, compile cache, errors."""
 
 import ast
+import json
 import logging
 import os
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -74,7 +75,7 @@ def output_folder(name: str, flag: str = "output") -> Path:
     flag: What named it, for messages.
 
   Raises:
-    ValueError: it cannot be made, or not be written to.
+    ValueError: it cannot be made, or not be written to, or is a model's.
   """
   folder = Path(name)
   try:
@@ -87,7 +88,37 @@ def output_folder(name: str, flag: str = "output") -> Path:
     raise ValueError(
       f"--{flag}={name} is not yours to write; choose another folder"
     )
+  if flag == "output" and (folder / "config.json").exists():
+    raise ValueError(
+      f"--{flag}={name} is a model's folder, whose report would be lost; "
+      "choose another folder"
+    )
   return folder
+
+
+def keep_others(report: Path, run: Mapping[str, str]) -> None:
+  """Refuses to write a report over that of another run.
+
+  Args:
+    report: Where it is to be.
+    run: What tells runs apart, by its name in the report.
+
+  Raises:
+    ValueError: it is another run's.
+  """
+  if not report.exists():
+    return
+  there = json.loads(report.read_text(encoding="utf-8"))
+  other = [
+    f"{name}={there.get(name)!r} there, {value!r} now"
+    for name, value in run.items()
+    if there.get(name) != value
+  ]
+  if other:
+    raise ValueError(
+      f"{report} is of another run: {', '.join(other)}; choose another "
+      f"--output, or delete {report.parent}"
+    )
 
 
 def config_flag(help_string: str, default: str = "") -> flags.FlagHolder:

@@ -80,6 +80,8 @@ def _tell(progress: run.Progress) -> None:
 def _tournament(cfg: config.Tournament) -> dict:
   output = setup.output_folder(_OUTPUT.value)
   judges.check()
+  run_of = {"name": _CANDIDATES.value, **judges.names()}
+  setup.keep_others(output / "report.json", run_of)
   others = tournament_curves.read(_BESIDE.value)
   everything = candidate_sets.resolve(_CANDIDATES.value)
   name = public_sets.name(_CANDIDATES.value)

@@ -59,6 +59,8 @@ def _run(job_config: config.Job, folder: Path) -> dict:
   preflight.check(job_config, data, tokenizer, layout)
   # What was refused leaves the workdir free for the config that is right.
   workdir.write_config(folder, job_config)
+  if job_config.data.source != "arithmetic":  # which is of the config alone
+    _hold_to(data, folder)
   with MetricWriter(folder) as writer:
     job = Job(
       cfg=job_config,
@@ -71,6 +73,14 @@ def _run(job_config: config.Job, folder: Path) -> dict:
     )
     run_stages(job)
     return report.write(job)
+
+
+def _hold_to(data: loading.Splits, folder: Path) -> None:
+  """Refuses to continue a run on other data."""
+  found = loading.held_to(data)
+  workdir.check_data(folder, found)
+  if sharding.is_lead():
+    workdir.write_data(folder, found)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -6,19 +6,24 @@
   said = rrm.compare("+3 -9 *7 .", "8", "3", votes=5)
   print(said.winner, said.votes, said.judgements[0].text)
 
+Many are judged together:
+
+  pairs = readers.read_jsonl("pairs.jsonl")  # of rrm_jax.data
+  for pair, said in zip(pairs, rrm.decide(pairs, votes=5)):
+    print(pair.uid, said.winner)
+
 Training reads its own samples with `read`; everyone else calls a `Judge`.
 """
 
 import dataclasses
 import functools
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rrm_jax import config, manifest, sharding, voting, weights
 from rrm_jax.batches import Params
+from rrm_jax.data import readers
 from rrm_jax.judgements.streams import Batch, Stream, gathered
 from rrm_jax.metrics import Progress
 from rrm_jax.ops import filters
@@ -117,7 +122,7 @@ class Judge:
 
   def compare(
     self,
-    query: str | Sequence[Message],
+    query: str | Sequence[Message | Mapping[str, str]],
     first: str,
     second: str,
     votes: int = 1,
@@ -129,25 +134,50 @@ class Judge:
     The same texts get the same answer: samples are drawn by a hash of them.
 
     Args:
-      query: What was asked, or a conversation that ends with it.
+      query: What was asked, or turns {"role", "content"} that end with it.
       first: A response.
       second: The other.
-      votes: How many.
-      order: How the responses are shown; see `voting.questions`.
-      invalid: What a vote without verdict counts; see `voting.decision`.
+      votes: How many; with `order="both"`, in each order.
+      order: How the responses are shown: "given", the first one first; "both"
+        orders for each vote; "random", one of them by a stable hash; see
+        `voting.questions`.
+      invalid: What a vote without verdict counts: nothing ("missing"), half
+        for each response ("draw"), or one for either by a stable "coin".
 
     Raises:
       ValueError: an argument makes no sense, or see `__call__`.
     """
-    turns = (Message("user", query),) if isinstance(query, str) else query
-    name = json.dumps([turns, first, second]).encode()
-    comparison = Comparison(
-      uid=hashlib.sha256(name).hexdigest(),
-      conversation=tuple(turns),
-      responses=(first, second),
-    )
+    comparison = readers.comparison_of(query, first, second)
     asked = voting.questions([comparison], votes, order, self.seed)
     return voting.decision(self(asked), invalid)
+
+  def decide(
+    self,
+    comparisons: Sequence[Comparison],
+    votes: int = 1,
+    order: config.Order = "random",
+    invalid: config.InvalidRule = "missing",
+  ) -> list[voting.Decision]:
+    """The better response of each of many; shows how far it is.
+
+    Args:
+      comparisons: As `data.readers` or `data.public_sets` read them, each with
+        a uid of its own, by which samples are drawn.
+      votes, order, invalid: As of `compare`.
+
+    Returns:
+      One decision for each, in their order.
+
+    Raises:
+      ValueError: an argument makes no sense, or see `__call__`.
+    """
+    asked = voting.questions(comparisons, votes, order, self.seed)
+    said = gathered(watched(self.stream, "judging"))(asked)
+    each = len(asked) // max(1, len(comparisons))
+    return [
+      voting.decision(said[first : first + each], invalid)
+      for first in range(0, len(said), max(1, each))
+    ]
 
   @functools.cached_property
   def identity(self) -> dict[str, Any]:

@@ -9,13 +9,14 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rrm_jax import config
 
 _CONFIG = "config.json"
+_DATA = "data.json"
 
 
 def check_config(workdir: Path, job: config.Job) -> bool:
@@ -64,6 +65,33 @@ def write_config(workdir: Path, job: config.Job) -> None:
     file.flush()
     os.fsync(file.fileno())
   half.replace(path)
+
+
+def check_data(workdir: Path, found: Mapping[str, Any]) -> None:
+  """Holds a run to the data that it began with.
+
+  Args:
+    workdir: Of the run; `write_data` was there before it began.
+    found: What tells the data that there is now from other.
+
+  Raises:
+    ValueError: it is other data.
+  """
+  path = workdir / _DATA
+  if not (path.exists() and _begun(workdir)):
+    return
+  there = json.loads(path.read_text())
+  if there != found:
+    lines = "\n".join(differences(there, dict(found), "data"))
+    raise ValueError(
+      f"the data is not that which {workdir} was begun with:\n{lines}\nput it "
+      "back as it was, or choose another --workdir"
+    )
+
+
+def write_data(workdir: Path, found: Mapping[str, Any]) -> None:
+  """Writes down what `check_data` holds a run to."""
+  write_whole(workdir / _DATA, json.dumps(found, indent=2) + "\n")
 
 
 def _begun(workdir: Path) -> bool:

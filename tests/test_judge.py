@@ -216,8 +216,20 @@ def test_a_comparison_in_one_line(random_judge):
   assert cut.compare(query, first, second, 3, invalid="coin").winner in (1, 2)
 
 
+def test_many_comparisons_are_decided_at_once(random_judge, capsys):
+  decided = random_judge.decide(COMPARISONS, votes=3, order="both")
+  assert "judging 72/72" in capsys.readouterr().err
+  asked = voting.questions(COMPARISONS, 3, "both")
+  said = random_judge(asked)
+  assert [made for one in decided for made in one.judgements] == said
+  assert [len(one.judgements) for one in decided] == 12 * [6]
+  assert [one.judgements[0].uid for one in decided] == [
+    comparison.uid for comparison in COMPARISONS
+  ]
+
+
 def test_nothing_to_judge(random_judge):
-  assert random_judge([]) == []
+  assert random_judge([]) == [] == random_judge.decide([])
 
 
 def test_batches_name_their_questions(random_judge):

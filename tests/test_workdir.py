@@ -70,6 +70,20 @@ def test_added_and_removed_stages_are_listed(tmp_path):
     workdir.write_config(tmp_path, other)
 
 
+def test_a_run_is_held_to_its_data(tmp_path):
+  first, second = {"train": 9, "sha256": "a"}, {"train": 8, "sha256": "b"}
+  workdir.check_data(tmp_path, first)
+  workdir.write_data(tmp_path, first)
+  workdir.check_data(tmp_path, second)  # nothing has come of it yet
+  (tmp_path / "metrics.jsonl").write_text("{}\n")
+  workdir.check_data(tmp_path, first)
+  with pytest.raises(ValueError, match=r"data.train: 9 there, 8 now") as error:
+    workdir.check_data(tmp_path, second)
+  assert "put it back as it was, or choose another --workdir" in str(
+    error.value
+  )
+
+
 def test_unreadable(tmp_path):
   with pytest.raises(ValueError, match=r"config.json does not exist"):
     workdir.read_config(tmp_path)

@@ -137,9 +137,14 @@ def main(argv: Sequence[str]) -> int:
   if len(argv) > 1:
     raise app.UsageError(f"arguments that are no flags: {argv[1:]}")
   setup.quiet_logs()
-  output = Path(_OUTPUT.value)
   paths = [Path(p) for p in (_JUDGEMENTS.value, _AGAINST.value) if p]
   try:
+    output = setup.output_folder(_OUTPUT.value)
+    if (output / "judgements.jsonl").exists():
+      raise ValueError(
+        f"--output={output} is a run's folder, whose report would be lost; "
+        "choose another folder"
+      )
     runs = [files.read(path) for path in paths]
     kinds = (
       patterns.read(Path(_PATTERNS.value))
@@ -155,7 +160,6 @@ def main(argv: Sequence[str]) -> int:
   except setup.TOLD as error:
     setup.fail(error)
     return 1
-  output.mkdir(parents=True, exist_ok=True)
   place = output / "report.json"
   report["files"] = {
     "report": str(place),

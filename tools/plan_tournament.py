@@ -15,7 +15,6 @@ Needs no accelerator and no model. Time: two minutes for 500 prompts of 8.
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import app, flags
 from rich.console import Console
@@ -44,6 +43,7 @@ def main(argv: Sequence[str]) -> int:
     raise app.UsageError(f"arguments that are no flags: {argv[1:]}")
   setup.quiet_logs()
   try:
+    output = setup.output_folder(_OUTPUT.value)
     groups = _groups()
     rows = planner.simulate(
       groups, _errors(), most=_MOST.value, seed=_SEED.value
@@ -52,8 +52,6 @@ def main(argv: Sequence[str]) -> int:
   except setup.TOLD as error:
     setup.fail(error)
     return 1
-  output = Path(_OUTPUT.value)
-  output.mkdir(parents=True, exist_ok=True)
   planner_plot.plot(output / "plan.png", rows)
   extract = gsm8k.final_number if _DATA.value else None
   without = {

@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import http.client
 import json
+import logging
 import os
 import time
 import urllib.error
@@ -187,7 +188,11 @@ class Endpoint:
       ) as error:
         asked_for, reason = "", f"{error!r}"
       if attempt < self.tries:
-        time.sleep(self._pause(attempt, asked_for))
+        pause = self._pause(attempt, asked_for)
+        logging.warning(
+          "%s failed, again in %.1f s: %s", self.url, pause, reason
+        )
+        time.sleep(pause)
     raise ValueError(
       f"{self.url} failed {self.tries} times, the last time with {reason}; is "
       "the server up, and is this its address?"

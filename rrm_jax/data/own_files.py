@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from rrm_jax.data import candidates, readers, reading
+from rrm_jax.data import candidates, kept, readers, reading, rows
 from rrm_jax.records import Candidates, Comparison
 
 
@@ -12,8 +12,11 @@ def read(path: Path) -> list[Comparison]:
   """Reads a file of a form that its suffix says; JSONL where it says nothing.
 
   Raises:
-    ValueError: the file cannot be read, has no rows, or has bad rows.
+    ValueError: the file cannot be read, has no rows, or has bad rows; of a
+      folder, the message names what in it can be read.
   """
+  if inside := _inside(path):
+    raise ValueError(f"{path} is a folder; give one of {', '.join(inside)}")
   if _is_table(path):
     return _gathered(path, readers.comparison_from_row)
   return readers.read_jsonl(path, allow_empty=True)
@@ -28,6 +31,15 @@ def read_candidates(path: Path) -> list[Candidates]:
   if _is_table(path):
     return _gathered(path, candidates.candidates_from_row)
   return candidates.read_candidates(path, allow_empty=True)
+
+
+def _inside(folder: Path) -> list[str]:
+  """What a folder that is no set has of comparisons."""
+  return [
+    str(path)
+    for path in (sorted(folder.iterdir()) if folder.is_dir() else ())
+    if path.suffix in rows.SUFFIXES or kept.has_comparisons(path)
+  ]
 
 
 def _is_table(path: Path) -> bool:

@@ -8,12 +8,16 @@ have them, with `prompt` and lists of turns, are read too, and so are the other
 names of `fields`.
 """
 
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rrm_jax import stable_hash
 from rrm_jax.data import conversations, fields, jsonl
-from rrm_jax.records import Comparison
+from rrm_jax.records import Comparison, Message
 
 
 def read_jsonl(path: str | Path, allow_empty: bool = False) -> list[Comparison]:
@@ -65,6 +69,31 @@ def comparison_from_row(
     subset=jsonl.subset(row),
     source=source,
   )
+
+
+def comparison_of(
+  query: str | Sequence[Message | Mapping[str, str]], first: str, second: str
+) -> Comparison:
+  """An unlabelled comparison, with a uid made of its texts.
+
+  Args:
+    query: What was asked, or a conversation that ends with it.
+    first: A response; may be empty, as may the other.
+    second: The other.
+
+  Raises:
+    ValueError: a text is none, or a turn makes no sense.
+  """
+  row: dict[str, Any] = {"response_1": first, "response_2": second}
+  if isinstance(query, str):
+    row["query"] = query
+  else:
+    row["conversation"] = [
+      turn._asdict() if isinstance(turn, Message) else turn for turn in query
+    ]
+  found = comparison_from_row(row, "", "the call", allow_empty=True)
+  name = json.dumps([found.conversation, *found.responses]).encode()
+  return dataclasses.replace(found, uid=hashlib.sha256(name).hexdigest())
 
 
 def _responses(

@@ -1,9 +1,10 @@
 """What a job trains on, and what it starts from, as its config says."""
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from rrm_jax import config, pretrained, weights, workdir
 from rrm_jax.batches import Params
@@ -40,25 +41,9 @@ def splits(job: config.Job, tokenizer: Tokenizer, folder: Path) -> Splits:
       builder.load(job.data, job.seed, "train", folder),
       builder.load(job.data, job.seed, "test", folder),
     )
+  parts = list(map(labelled, _parts(job.data)))
   templates = dict.fromkeys(job.stages[name].template for name in job.order)
   limit = room(job.model, job.data.max_prompt_tokens, _most_new(job))
-  if job.data.source == "gsm8k":
-    parts = [public_sets.resolve(f"gsm8k/{part}") for part in Splits._fields]
-  elif Path(job.data.source).is_dir():
-    files = [f"{job.data.source}/{part}.jsonl" for part in Splits._fields]
-    parts = [public_sets.resolve(file) for file in files]
-  else:
-    everything = labelled(public_sets.resolve(job.data.source))
-    count = min(job.data.num_test, len(everything) // 10)
-    if count < 1:
-      raise ValueError(
-        f"data.source={job.data.source!r} has {len(everything)} labelled "
-        f"comparisons and data.num_test={job.data.num_test}: a tenth is held "
-        "out, which is none; give 10 or more, or a folder with train.jsonl and "
-        "test.jsonl"
-      )
-    parts = list(holding_out.split(everything, count))
-  parts = list(map(labelled, parts))
   for template in templates:  # a prompt must fit in every stage
     parts = [fitting(part, tokenizer, template, limit) for part in parts]
   found = Splits(*parts)
@@ -67,6 +52,28 @@ def splits(job: config.Job, tokenizer: Tokenizer, folder: Path) -> Splits:
     job.data.source, len(found.train), len(found.test),
   )  # fmt: skip
   return found
+
+
+def _parts(data: config.Data) -> Sequence[Sequence[Comparison]]:
+  """To train on and to be measured on, of data that is read.
+
+  Raises:
+    ValueError: it cannot be read, or there is too little to hold some out.
+  """
+  if data.source == "gsm8k":
+    return [public_sets.resolve(f"gsm8k/{part}") for part in Splits._fields]
+  files = [Path(data.source, f"{part}.jsonl") for part in Splits._fields]
+  if any(file.exists() for file in files):
+    return [public_sets.resolve(str(file)) for file in files]
+  everything = labelled(public_sets.resolve(data.source))
+  count = min(data.num_test, len(everything) // 10)
+  if count < 1:
+    raise ValueError(
+      f"data.source={data.source!r} has {len(everything)} labelled comparisons "
+      f"and data.num_test={data.num_test}: a tenth is held out, which is none; "
+      "give 10 or more, or a folder with train.jsonl and test.jsonl"
+    )
+  return holding_out.split(everything, count)
 
 
 def pipeline(train: Source, stage: config.Stage, seed: int) -> Pipeline:
@@ -79,6 +86,20 @@ def pipeline(train: Source, stage: config.Stage, seed: int) -> Pipeline:
     stage.comparisons if isinstance(stage, config.Grpo) else stage.batch_size
   )
   return Pipeline(train, rows, seed, stage.curriculum, stage.steps)
+
+
+def held_to(data: Splits) -> dict[str, Any]:
+  """What tells other comparisons: how many, and a digest of all of them."""
+  digest = hashlib.sha256()
+  for part in data:
+    for one in map(part.__getitem__, range(len(part))):
+      # Not where it lies, which may be another folder now.
+      texts = (one.uid, one.conversation, one.responses, one.label)
+      digest.update(repr(texts).encode())
+  return {
+    **{name: len(part) for name, part in data._asdict().items()},
+    "sha256": digest.hexdigest(),
+  }
 
 
 def room(cfg: config.Model, limit: int, new: int) -> int:

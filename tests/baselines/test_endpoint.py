@@ -137,7 +137,7 @@ def test_as_many_at_once_as_asked_for():
 
 
 @pytest.mark.parametrize("bad", [(429, {}), (503, b"busy"), (200, b"{half")])
-def test_tries_again(bad):
+def test_tries_again(bad, caplog):
   def answer(body, number):
     return bad if number < 3 else honest(body, number)
 
@@ -145,6 +145,7 @@ def test_tries_again(bad):
     (made,) = endpoint(server)([question(0)])
   assert made.verdict.winner == 1
   assert len(server.asked) == 3
+  assert caplog.text.count("failed, again in ") == 2
 
 
 def test_gives_up():

@@ -244,3 +244,27 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     readers.read_jsonl(tmp_path / "none")
   with pytest.raises(ValueError, match="cannot be read: Is a directory"):
     readers.read_jsonl(tmp_path)
+
+
+def test_a_comparison_of_texts_is_named_by_them():
+  one = readers.comparison_of("Why?", "a", "")
+  assert one.conversation == (Message("user", "Why?"),)
+  assert one.responses == ("a", "") and one.label is None
+  turns = [{"role": "user", "content": "Why?"}]
+  for query in (turns, [Message("user", "Why?")]):
+    assert readers.comparison_of(query, "a", "") == one
+  assert readers.comparison_of("Why?", "", "a").uid != one.uid
+
+
+@pytest.mark.parametrize(
+  ("texts", "message"),
+  [
+    (("", "a", "b"), "query='' is empty"),
+    (("Why?", "a", "\ud83d"), "response_2 has half a surrogate pair"),
+    (([{"role": "user"}], "a", "b"), r"conversation\[0\]"),
+    (([], "a", "b"), r"conversation=\[\] must be a list"),
+  ],
+)
+def test_texts_that_make_no_comparison(texts, message):
+  with pytest.raises(ValueError, match=message):
+    readers.comparison_of(*texts)

@@ -217,6 +217,27 @@ def test_a_shared_cache_holds_several_judges(whole, file, tmp_path):
     assert len(running.cached(tmp_path / "cache")) == total
 
 
+def test_the_report_of_another_run_is_not_lost(whole, file, tmp_path):
+  _, workdir, _, _ = whole
+  before = (workdir / "report.json").read_bytes()
+  code, _, errors = evaluate("simulated:0", file, workdir)
+  assert code == 1 and "is a model's folder, whose report would be" in errors
+  assert (workdir / "report.json").read_bytes() == before
+  output = tmp_path / "out"
+  assert evaluate("simulated:0", file, output)[0] == 0
+  before = (output / "judgements.jsonl").read_bytes()
+  code, _, errors = evaluate("simulated:0.5", file, output)
+  assert code == 1
+  assert errors == (
+    f"error: {output}/report.json is of another run: "
+    "model='simulated:0' there, 'simulated:0.5' now; choose another --output, "
+    f"or delete {output}\n"
+  )
+  assert (output / "judgements.jsonl").read_bytes() == before
+  more = "--config.samples=2"  # the same run, with more votes
+  assert evaluate("simulated:0", file, output, more)[0] == 0
+
+
 def test_a_judge_that_never_decides(whole, file, tmp_path):
   _, workdir, _, _ = whole
   code, printed, errors = evaluate(
@@ -237,7 +258,7 @@ def test_a_judge_that_never_decides(whole, file, tmp_path):
   ("flag", "message"),
   [
     ("--config.order=booth", "config.order='booth' is not one of"),
-    ("--config.samples=0", "votes=0 must be at least 1"),
+    ("--config.samples=0", "config: samples=0 must be at least 1"),
     ("--output=/dev/null/out", "--output=/dev/null/out: "),
     ("--cache=/dev/null", "/dev/null cannot be written"),
     ("--data=/dev/null", "/dev/null has no rows"),

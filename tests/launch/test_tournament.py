@@ -227,6 +227,15 @@ def test_mistakes_are_one_line(file, tmp_path, flags, message):
   assert len(errors.splitlines()) == 1
 
 
+def test_the_report_of_another_run_is_not_lost(file, tmp_path):
+  output = tmp_path / "out"
+  assert _play(file, output, "--judge=simulated:0.1")[0] == 0
+  assert _play(file, output, "--judge=simulated:0.1")[0] == 0
+  code, _, errors = _play(file, output, "--judge=simulated:0.2")
+  assert code == 1
+  assert "model='simulated:0.1' there, 'simulated:0.2' now; choose" in errors
+
+
 def test_a_simulated_judge_must_know_what_is_correct(file, tmp_path):
   with file.open("a") as more:
     more.write('{"id": "x", "query": "+1 . . .", "candidates": ["1", "2"]}\n')

@@ -75,6 +75,17 @@ def test_as_a_user_starts_it(tmp_path):
   assert code == 1 and errors.startswith("error: ")
 
 
+def test_a_run_s_own_report_is_not_lost(tmp_path):
+  file = write(tmp_path / "run", 0.5)
+  report = file.with_name("report.json")
+  report.write_text("{}")
+  code, _, errors = call(
+    "tools.analyse", f"--judgements={file}", f"--output={file.parent}"
+  )
+  assert code == 1 and "a run's folder, whose report would be lost" in errors
+  assert report.read_text() == "{}"
+
+
 def study_of(runs):
   return analyse.study_of(runs, {}, patterns.PATTERNS, 0.5)
 

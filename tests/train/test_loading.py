@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rrm_jax import config, weights, workdir
-from rrm_jax.data import arithmetic
+from rrm_jax.data import arithmetic, kept
 from rrm_jax.records import Candidates, Comparison, Message
 from rrm_jax.text import closed_vocabulary, templates
 from rrm_jax.text import tokenizer as tokenizers
@@ -78,6 +78,36 @@ def test_prompts_that_the_model_has_no_room_for_are_left_out(tmp_path, caplog):
   assert (
     f"{trained} comparisons to train on, {held_out} held out" in caplog.text
   )
+
+
+def test_other_comparisons_are_told(comparisons):
+  one = loading.Splits(comparisons[:5], comparisons[5:])
+  assert loading.held_to(one) == loading.held_to(loading.Splits(*one))
+  other = dataclasses.replace(comparisons[0], label=3 - comparisons[0].label)
+  for another in (
+    loading.Splits([other, *comparisons[1:5]], comparisons[5:]),
+    loading.Splits(comparisons[:4], comparisons[4:]),
+  ):
+    assert loading.held_to(another) != loading.held_to(one)
+
+
+def test_a_kept_set_is_split(tmp_path, comparisons):
+  many = [
+    dataclasses.replace(one, uid=f"{one.uid}/{copy}")
+    for one in comparisons
+    for copy in range(4)
+  ]
+  kept.write_comparisons(tmp_path / "sets" / "mine", lambda: many)
+  values = small_job.mapping() | {
+    "data": {"source": str(tmp_path / "sets/mine")}
+  }
+  cfg = config.from_mapping(config.Job, values)
+  found = loading.splits(cfg, tokenizers.arithmetic(), tmp_path)
+  assert len(found.train) + len(found.test) == len(many)
+  values["data"]["source"] = str(place.parent)
+  cfg = config.from_mapping(config.Job, values)
+  with pytest.raises(ValueError, match=r"is a folder; give one of .*/mine$"):
+    loading.splits(cfg, tokenizers.arithmetic(), tmp_path)
 
 
 def test_a_users_file_is_split(tmp_path, comparisons):

@@ -105,7 +105,7 @@ def read_config(workdir: Path) -> config.Job:
   """The config of the run in a workdir.
 
   Raises:
-    ValueError: the file is missing, is no JSON, or is no `Job`.
+    ValueError: the file is missing, is no JSON, or is no `Job`'s.
   """
   path = workdir / _CONFIG
   try:
@@ -116,6 +116,8 @@ def read_config(workdir: Path) -> config.Job:
     ) from None
   except ValueError as error:
     raise ValueError(f"{path} is no JSON: {error}") from None
+  if "model_type" in mapping:  # of Hugging Face's
+    raise ValueError(f"{workdir} is a Hugging Face folder, must be a workdir")
   return config.from_mapping(config.Job, mapping, str(path))
 
 

@@ -90,6 +90,9 @@ def test_unreadable(tmp_path):
   (tmp_path / "config.json").write_text('{"name": ')
   with pytest.raises(ValueError, match="is no JSON"):
     workdir.read_config(tmp_path)
+  (tmp_path / "config.json").write_text('{"model_type": "qwen2"}')
+  with pytest.raises(ValueError, match="is a Hugging Face folder, must be a"):
+    workdir.read_config(tmp_path)
   (tmp_path / "config.json").write_text('{"nane": ""}')
   with pytest.raises(ValueError, match=r"config\.json\.nane .*did you mean"):
     workdir.read_config(tmp_path)

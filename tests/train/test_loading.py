@@ -97,10 +97,9 @@ def test_a_kept_set_is_split(tmp_path, comparisons):
     for one in comparisons
     for copy in range(4)
   ]
-  kept.write_comparisons(tmp_path / "sets" / "mine", lambda: many)
-  values = small_job.mapping() | {
-    "data": {"source": str(tmp_path / "sets/mine")}
-  }
+  place = tmp_path / "sets" / "mine"
+  kept.write_comparisons(place, lambda: many)
+  values = small_job.mapping() | {"data": {"source": str(place)}}
   cfg = config.from_mapping(config.Job, values)
   found = loading.splits(cfg, tokenizers.arithmetic(), tmp_path)
   assert len(found.train) + len(found.test) == len(many)

@@ -134,6 +134,7 @@ def test_a_simulated_judge_is_told_as_one(file, tmp_path):
   assert "SIMULATED" in printed
   assert report["judge"]["accuracy"] == 1.0
   assert report["best_of"]["chosen"]["accuracy"] == 1.0
+  output = tmp_path / "wrong"
   code, _, _ = _play(file, output, "--judge=simulated:1", "--strategy=knockout")
   report = json.loads((output / "report.json").read_text())
   assert report["best_of"]["chosen"]["accuracy"] == 0.0

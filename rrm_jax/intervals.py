@@ -73,7 +73,7 @@ def bootstrap(
       f"resamples={resamples} must be at least 1 and level={level} in (0, 1)"
     )
   rng = np.random.default_rng(seed)
-  drawn = resampled_means(*_clustered(values, clusters), resamples, rng)
+  drawn = resampled_means(*clustered(values, clusters), resamples, rng)
   low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
   return Interval(float(values.mean()), float(low), float(high))
 
@@ -109,10 +109,14 @@ def resampled_means(
   return np.concatenate(parts)
 
 
-def _clustered(
-  values: np.ndarray, clusters: Sequence[Hashable] | None
-) -> tuple[np.ndarray, np.ndarray]:
-  """The mean and the size of each cluster; of each value if there are none."""
+def clustered(
+  values: Float[np.ndarray, " n"], clusters: Sequence[Hashable] | None
+) -> tuple[Float[np.ndarray, " clusters"], Float[np.ndarray, " clusters"]]:
+  """The mean and the size of each cluster; of each value if there are none.
+
+  Raises:
+    ValueError: there is not one cluster for each value.
+  """
   if clusters is None:
     return values, np.ones(values.size)
   if len(clusters) != values.size:

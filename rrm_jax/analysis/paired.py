@@ -1,10 +1,10 @@
 """Two judges on the same comparisons: which is better, and is it chance.
 
-Comparisons are taken as independent. Where several are of one query, as in most
-benchmarks, p is too small; `benchmarks.paired` keeps those of a query together.
+Those of one query go together where the query is known: judges that are alike
+differ in all of them at once. McNemar's test alone takes each for itself.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -32,7 +32,7 @@ def compare(
     invalid: What an answer without a verdict scores.
 
   Returns:
-    `comparisons`, `unpaired`: how many;
+    `comparisons`, `unpaired`: how many; `queries`: of how many they are;
     `first`, `second`: their `accuracy`, `low`, `high`;
     `difference`, `low`, `high`, `p`: second less first, see `difference`;
     `mcnemar`: over majority verdicts, see `mcnemar`;
@@ -52,36 +52,49 @@ def compare(
     )
   pairs = [{uid: group[uid] for uid in both} for group in groups]
   one, other = (scores.means(pair, known, invalid) for pair in pairs)
-  subsets = [known[uid].subset for uid in both]
-  parts = scores.by_subset(pairs[0], known)
-  places = {name: [s == name for s in subsets] for name in parts}
+  queries = scores.queries(both, known)
+  parts = {
+    name: [place for place, uid in enumerate(both) if known[uid].subset == name]
+    for name in scores.by_subset(pairs[0], known)
+  }
   return {
     "comparisons": len(both),
+    "queries": len(set(queries)),
     "unpaired": len(set(groups[0]) ^ set(groups[1])),
-    "first": scores.interval(one),
-    "second": scores.interval(other),
-    **difference(other - one),
+    "first": scores.interval(one, clusters=queries),
+    "second": scores.interval(other, clusters=queries),
+    **difference(other - one, queries),
     "mcnemar": mcnemar(*(_majorities(pair, known) for pair in pairs)),
     "subsets": [
       {
         "subset": name,
-        **difference((other - one)[here]),
-        "comparisons": sum(here),
+        **difference((other - one)[here], [queries[place] for place in here]),
+        "comparisons": len(here),
       }
-      for name, here in places.items()
+      for name, here in parts.items()
     ],
   }
 
 
-def difference(gaps: Float[np.ndarray, " comparisons"], seed: int = 0) -> dict:
+def difference(
+  gaps: Float[np.ndarray, " comparisons"],
+  clusters: Sequence[Hashable] | None = None,
+  seed: int = 0,
+) -> dict:
   """The mean of paired differences, and whether it could be chance.
+
+  Args:
+    gaps: One for each comparison.
+    clusters: What each is of, if some are of the same; those have one sign.
+    seed: Of what is drawn.
 
   Returns:
     `difference`, `low`, `high`, and `p` as `intervals.p_of_signs`.
   """
+  means, sizes = intervals.clustered(gaps, clusters)
   return {
-    **scores.interval(gaps, "difference"),
-    "p": round(intervals.p_of_signs(gaps, seed=seed), 5),
+    **scores.interval(gaps, "difference", clusters),
+    "p": round(intervals.p_of_signs(means * sizes, seed=seed), 5),
   }
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from rrm_jax import bad_rows
 from rrm_jax.judgements import rows
-from rrm_jax.records import Comparison, Judgement
+from rrm_jax.records import Comparison, Judgement, Message
 
 
 class Run(NamedTuple):
@@ -17,8 +17,9 @@ class Run(NamedTuple):
 
   Attributes:
     judgements: In the order of the file.
-    comparisons: What was judged, by uid. Labels and subsets are known; texts
-      are not, and are empty.
+    comparisons: What was judged, by uid. Labels and subsets are known. Texts
+      are not, and are empty; in place of a conversation stands its digest, the
+      same for comparisons of one query, if the file has them.
     lengths: Characters of each comparison's two responses, by uid; without
       those whose rows do not say.
   """
@@ -34,6 +35,11 @@ class _Said(NamedTuple):
   label: int | None
   subset: str
   lengths: tuple[int, int] | None
+  query: str
+
+  def comparison(self, uid: str, source: str) -> Comparison:
+    turns = (Message("user", self.query),) if self.query else ()
+    return Comparison(uid, turns, ("", ""), self.label, self.subset, source)
 
 
 def read(path: Path) -> Run:
@@ -72,8 +78,7 @@ def read(path: Path) -> Run:
   return Run(
     judgements,
     {
-      uid: Comparison(uid, (), ("", ""), said.label, said.subset, source)
-      for uid, (said, source) in known.items()
+      uid: said.comparison(uid, source) for uid, (said, source) in known.items()
     },
     {uid: said.lengths for uid, (said, _) in known.items() if said.lengths},
   )
@@ -104,7 +109,8 @@ def _learn(
   Raises:
     ValueError: it says something else than a row before.
   """
-  said = _Said(_label(row), row.get("subset") or "", _lengths(row))
+  subset, query = row.get("subset") or "", row.get("query") or ""
+  said = _Said(_label(row), subset, _lengths(row), query)
   first, where = known.setdefault(row["id"], (said, source))
   for field, here, there in zip(_Said._fields, said, first, strict=True):
     if here != there:

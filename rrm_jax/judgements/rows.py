@@ -73,14 +73,17 @@ def labelled(judgement: Judgement, comparison: Comparison) -> dict[str, Any]:
   """A judgement with what it takes to analyse it, as plain values.
 
   Returns:
-    What `to_row` gives; the comparison's `subset` and `label`; and `lengths`:
-    the characters of its two responses, in the data's order.
+    What `to_row` gives; the comparison's `subset` and `label`; `lengths`: the
+    characters of its two responses, in the data's order; and `query`: a digest
+    of the conversation, by which those of one query are known.
   """
+  turns = json.dumps(comparison.conversation).encode()
   return {
     **to_row(judgement),
     "subset": comparison.subset,
     "label": comparison.label,
     "lengths": [len(response) for response in comparison.responses],
+    "query": hashlib.sha256(turns).hexdigest()[:16],
   }
 
 

@@ -1,5 +1,6 @@
 """Two judges on the same comparisons."""
 
+import dataclasses
 import itertools
 import json
 
@@ -52,6 +53,27 @@ def test_golden():
     for row in found["subsets"]
   ] == [("a", 0.0, 3), ("b", 0.6667, 3)]
   assert json.loads(json.dumps(found)) == found
+
+
+def test_those_of_one_query_have_one_sign():
+  """Five pairs each of three queries: all that is better is one query."""
+  known = [
+    dataclasses.replace(
+      comparison(f"{query}/{n}"), conversation=comparison(query).conversation
+    )
+    for query in "abc"
+    for n in range(5)
+  ]
+  winners = {"a": (2, 1), "b": (1, 1), "c": (2, 2)}
+  one, other = (
+    [judgement(c.uid, winners[c.uid[0]][judge]) for c in known]
+    for judge in (0, 1)
+  )
+  found = paired.compare(one, other, known)
+  assert (found["comparisons"], found["queries"]) == (15, 3)
+  assert found["p"] == found["subsets"][0]["p"] == 1.0
+  assert (found["low"], found["high"]) == (0.0, 1.0)
+  assert found["mcnemar"]["p"] == 0.0625
 
 
 @settings(deadline=None, max_examples=30)

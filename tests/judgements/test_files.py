@@ -53,6 +53,21 @@ def test_reads_back(tmp_path):
   assert run.lengths == {"a": (30, 4)}
 
 
+def test_comparisons_of_one_query_are_known_as_such(tmp_path):
+  rows = [
+    {**ROW, "id": uid, "query": query}
+    for uid, query in (("a", "0f"), ("b", "0f"), ("c", "1e"))
+  ]
+  older = {**ROW, "id": "d"}
+  found = files.read(write(tmp_path, *rows, older)).comparisons
+  assert found["a"].conversation == found["b"].conversation != ()
+  assert found["c"].conversation not in ((), found["a"].conversation)
+  assert found["d"].conversation == ()
+  other = {**rows[0], "sample": 1, "query": "1e"}
+  with pytest.raises(ValueError, match=r"query='1e' of 'a', where .* '0f'"):
+    files.read(write(tmp_path, *rows, other))
+
+
 @pytest.mark.parametrize(
   ("row", "message"),
   [

@@ -71,4 +71,9 @@ def test_what_scores_a_judgement():
   row = rows.labelled(answer(asked), asked.comparison)
   assert (row["label"], row["subset"], row["id"]) == (1, "s", "row-3")
   assert row["lengths"] == [len(one) for one in asked.comparison.responses]
+  responses = ("other", "answers")
+  same = dataclasses.replace(asked.comparison, responses=responses)
+  other = dataclasses.replace(asked.comparison, conversation=())
+  assert row["query"] == rows.labelled(answer(asked), same)["query"]
+  assert row["query"] != rows.labelled(answer(asked), other)["query"]
   assert rows.from_row(row) == answer(asked)

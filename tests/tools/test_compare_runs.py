@@ -1,5 +1,6 @@
 """Two runs of launch.evaluate, compared."""
 
+import dataclasses
 import json
 
 import pytest
@@ -11,12 +12,18 @@ from tests.tools.test_binaries import call
 from tools.compare_runs import pairing
 
 
+def of_question(uid, label=1):
+  """A pair of solutions to the question that its uid begins with."""
+  asked = comparison(uid[:10]).conversation
+  return dataclasses.replace(comparison(uid, label), conversation=asked)
+
+
 def write(folder, winners, name="gsm8k", label=1):
   """A run in which each comparison got these winners, in both orders."""
   folder.mkdir()
   lines = [
     rows.labelled(
-      judgement(uid, winner, swapped=bool(swapped)), comparison(uid, label)
+      judgement(uid, winner, swapped=bool(swapped)), of_question(uid, label)
     )
     # A separator of lines that is none of files.
     | {"text": "a\u2028b"}
@@ -77,7 +84,9 @@ def test_pairs_of_one_question_are_not_taken_as_independent(tmp_path):
   gap = found["benchmark"]["published"]["difference"]
   assert gap["clusters"] == 8
   assert gap["p"] == pytest.approx(0.25, abs=0.02)
-  assert found["p"] < 0.001
+  assert (found["queries"], found["p"]) == (8, gap["p"])
+  assert (found["low"], found["high"]) == (gap["low"], gap["high"])
+  assert found["mcnemar"]["p"] < 0.001
 
 
 def test_votes_in_drawn_orders_are_one_election(tmp_path):

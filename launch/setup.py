@@ -183,7 +183,7 @@ def _plainer(error: Exception, argv: Sequence[str]) -> str:
   if text[:1] in ("'", '"'):  # as ml_collections quotes and escapes it
     text = ast.literal_eval(text)
   last = text.splitlines()[-1].strip()
-  file = next((a[9:] for a in reversed(argv) if a[:9] == "--config="), "")
+  file = _config_file(argv)
   if isinstance(error, OSError) and not Path(file).exists():
     own = ", ".join(sorted(path.name for path in _CONFIGS.glob("[a-z]*.py")))
     return f"--config: {last}; {_CONFIGS} has {own}"
@@ -196,6 +196,16 @@ def _plainer(error: Exception, argv: Sequence[str]) -> str:
     return f"{file}:{lines[-1]}: {last}"
   fields = [flag for flag in argv if flag.startswith("--config.")]
   return f"{' '.join(fields) or f'--config={file}'}: {last}"
+
+
+def _config_file(argv: Sequence[str]) -> str:
+  """The --config of a command; "" if none is given."""
+  for flag, after in zip(argv, [*argv[1:], ""], strict=True):
+    if flag == "--config":
+      return after
+    if flag.startswith("--config="):
+      return flag.removeprefix("--config=")
+  return ""
 
 
 def fail(error: Exception) -> None:

@@ -35,8 +35,9 @@ def test_the_default_config_is_found_from_any_folder(tmp_path):
 
 def test_a_config_that_is_not_there(tmp_path):
   flags = ["--config=configs/mini.py", f"--workdir={tmp_path / 'run'}"]
-  for more in ([], ["--config.seed=1"]):
-    code, printed, errors = call(tmp_path, "launch.train", *flags, *more)
+  apart = ["--config", "configs/mini.py", flags[1]]
+  for given in (flags, [*flags, "--config.seed=1"], apart):
+    code, printed, errors = call(tmp_path, "launch.train", *given)
     assert (code, printed) == (1, "")
     assert errors.splitlines() == [
       "error: --config: [Errno 2] No such file or directory: "

@@ -82,7 +82,8 @@ def test_prompts_that_the_model_has_no_room_for_are_left_out(tmp_path, caplog):
 
 def test_other_comparisons_are_told(comparisons):
   one = loading.Splits(comparisons[:5], comparisons[5:])
-  assert loading.held_to(one) == loading.held_to(loading.Splits(*one))
+  moved = [dataclasses.replace(c, source="elsewhere") for c in one.train]
+  assert loading.held_to(one) == loading.held_to(one._replace(train=moved))
   other = dataclasses.replace(comparisons[0], label=3 - comparisons[0].label)
   for another in (
     loading.Splits([other, *comparisons[1:5]], comparisons[5:]),

@@ -46,7 +46,7 @@ def whole(tmp_path_factory):
 def _values():
   values = small_job.mapping()
   # Steps 2 and 4 stay, so that a test can take the newest away.
-  values["checkpoint"] = {"every": 2, "keep": 3}
+  values["checkpoint"] = {"every": 2, "keep": 3, "keep_steps": [4]}
   return values
 
 

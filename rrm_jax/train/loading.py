@@ -41,7 +41,7 @@ def splits(job: config.Job, tokenizer: Tokenizer, folder: Path) -> Splits:
       builder.load(job.data, job.seed, "train", folder),
       builder.load(job.data, job.seed, "test", folder),
     )
-  parts = list(map(labelled, _parts(job.data)))
+  parts = _parts(job.data)
   templates = dict.fromkeys(job.stages[name].template for name in job.order)
   limit = room(job.model, job.data.max_prompt_tokens, _most_new(job))
   for template in templates:  # a prompt must fit in every stage
@@ -55,16 +55,17 @@ def splits(job: config.Job, tokenizer: Tokenizer, folder: Path) -> Splits:
 
 
 def _parts(data: config.Data) -> Sequence[Sequence[Comparison]]:
-  """To train on and to be measured on, of data that is read.
+  """What has labels, to train on and to be measured on, of data that is read.
 
   Raises:
     ValueError: it cannot be read, or there is too little to hold some out.
   """
-  if data.source == "gsm8k":
-    return [public_sets.resolve(f"gsm8k/{part}") for part in Splits._fields]
   files = [Path(data.source, f"{part}.jsonl") for part in Splits._fields]
+  if data.source == "gsm8k":
+    specs = [f"gsm8k/{part}" for part in Splits._fields]
+    return [labelled(public_sets.resolve(spec)) for spec in specs]
   if any(file.exists() for file in files):
-    return [public_sets.resolve(str(file)) for file in files]
+    return [labelled(public_sets.resolve(str(file))) for file in files]
   everything = labelled(public_sets.resolve(data.source))
   count = min(data.num_test, len(everything) // 10)
   if count < 1:

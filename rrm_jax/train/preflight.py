@@ -79,8 +79,10 @@ def _check_rows(stage: config.Stage, layout: Layout) -> None:
 
 
 def _check_room(model: config.Model, prompt: int, room: int) -> None:
-  """The built-in task's prompts are as long as its first; others that have no
-  room are left out when they are loaded."""
+  """Holds the built-in task's prompts, all as long, to the model's room.
+
+  Other prompts that have no room are left out when they are loaded.
+  """
   if prompt + room > model.max_positions:
     raise ValueError(
       f"rows may have {prompt + room} tokens, the model is made for "
